@@ -1,0 +1,1 @@
+//! Sessions, rooms, registry and supervision, and the traits (`Store`) of what they stand on.

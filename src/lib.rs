@@ -1,0 +1,1 @@
+//! The outside world of CollabFlow: configuration, authentication, the edge and the stores.

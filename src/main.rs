@@ -1,0 +1,2 @@
+//! The `collabflow` binary.
+fn main() {}
