@@ -1,1 +1,14 @@
-//! Wire and model types of CollabFlow: bytes in, values out. Nothing here knows a clock, a socket or a log.
+//! Wire and model types of CollabFlow: bytes in, values out.
+//!
+//! Nothing here knows a clock, a socket, a log or randomness, so everything can be tested by calling it.
+//!
+//! - [`model`]: the documents, and what may be written of them; [`validate`] reads what clients send, field by field.
+//! - [`event`]: the events of the contract, in both directions.
+//! - [`id`], [`time`], [`error`]: what the others are made of.
+
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod model;
+pub mod time;
+pub mod validate;

@@ -1,0 +1,105 @@
+//! Projects.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Member, UserBrief};
+use crate::{
+    error::ClientError,
+    id::{ProjectId, WorkspaceId},
+    time::Timestamp,
+    validate::{Fields, Unknown},
+};
+
+/// A project as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// Its id.
+    #[serde(rename = "_id")]
+    pub id: ProjectId,
+    /// 1–100 characters.
+    pub name: String,
+    /// Up to 2,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// Its members.
+    pub members: Vec<Member>,
+    /// Who made it.
+    pub created_by: Option<UserBrief>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What `POST /api/projects` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectDraft {
+    /// 1–100 characters.
+    pub name: String,
+    /// Up to 2,000 characters.
+    pub description: Option<String>,
+    /// Where it belongs.
+    pub workspace: WorkspaceId,
+}
+
+/// What `PATCH /api/projects/:id` takes; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectPatch {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new description, or none any more.
+    pub description: Option<Option<String>>,
+}
+
+/// The changed fields of a project, as `project:updated` tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProjectUpdates {
+    /// The new name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The new description; `null` for cleared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Option<String>>,
+    /// The members as they are now, where they changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<Member>>,
+}
+
+impl ProjectDraft {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// `validation_failed` with every bad field.
+    pub fn parse(body: &Map<String, Value>, unknown: Unknown) -> Result<Self, ClientError> {
+        let mut fields = Fields::new(body);
+        let name = fields.required_text("name", 1..=100);
+        let description = fields.clearable_text("description", 2_000).flatten();
+        let workspace = fields.required_id("workspaceId");
+        fields.finish(unknown)?;
+        Ok(Self {
+            name,
+            description,
+            workspace,
+        })
+    }
+}
+
+impl ProjectPatch {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// `validation_failed` with every bad field.
+    pub fn parse(body: &Map<String, Value>, unknown: Unknown) -> Result<Self, ClientError> {
+        let mut fields = Fields::new(body);
+        let name = fields.text("name", 1..=100);
+        let description = fields.clearable_text("description", 2_000);
+        fields.fixed("workspace");
+        fields.fixed("workspaceId");
+        fields.finish(unknown)?;
+        Ok(Self { name, description })
+    }
+}

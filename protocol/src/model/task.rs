@@ -1,0 +1,260 @@
+//! Tasks as they are shown, and what of them changed.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Position, User, UserBrief};
+use crate::{
+    id::{ProjectId, SubtaskId, TaskId, WorkspaceId},
+    time::Timestamp,
+};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $words:literal: $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)*
+            /// What another program stored: shown as it is, never written.
+            Other(String),
+        }
+
+        impl $name {
+            /// Every value that may be written, for messages.
+            pub const WORDS: &'static str = $words;
+
+            /// The value that a text names, if it may be written.
+            #[must_use]
+            pub fn named(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// The text of a stored document, whatever it is.
+            #[must_use]
+            pub fn stored(text: &str) -> Self {
+                Self::named(text).unwrap_or_else(|| Self::Other(text.to_owned()))
+            }
+
+            /// As it is written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)*
+                    Self::Other(text) => text,
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(|text| Self::stored(&text))
+            }
+        }
+    };
+}
+
+words! {
+    /// The column of the board that a task is in.
+    Status, "todo, in-progress, review or done":
+    /// To do; the default.
+    Todo = "todo",
+    /// Being worked on.
+    InProgress = "in-progress",
+    /// Waiting for a look.
+    Review = "review",
+    /// Done.
+    Done = "done",
+}
+
+words! {
+    /// How much a task matters.
+    Priority, "low, medium or high":
+    /// Little.
+    Low = "low",
+    /// As usual; the default.
+    Medium = "medium",
+    /// Much.
+    High = "high",
+}
+
+/// A step of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subtask {
+    /// Its id.
+    #[serde(rename = "_id")]
+    pub id: SubtaskId,
+    /// 1–200 characters.
+    pub title: String,
+    /// Whether it is done.
+    #[serde(default)]
+    pub completed: bool,
+}
+
+/// A coloured label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// 1–50 characters.
+    pub name: String,
+    /// Any text up to 64 characters, usually `#rrggbb`.
+    pub color: String,
+}
+
+/// A task as it is shown, with its people populated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// Its id.
+    #[serde(rename = "_id")]
+    pub id: TaskId,
+    /// 1–200 characters.
+    pub title: String,
+    /// Up to 20,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub description: Option<String>,
+    /// Its column.
+    pub status: Status,
+    /// How much it matters.
+    pub priority: Priority,
+    /// Who works on it; `null` for nobody, or for somebody who exists nowhere.
+    pub assignee: Option<User>,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The workspace of that project.
+    pub workspace: WorkspaceId,
+    /// When it is due.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due_date: Option<Timestamp>,
+    /// Up to 200.
+    pub subtasks: Vec<Subtask>,
+    /// Up to 50.
+    pub labels: Vec<Label>,
+    /// Who made it.
+    pub created_by: Option<UserBrief>,
+    /// Its place in the column: columns are ordered by (`position`, `_id`).
+    pub position: Position,
+    /// 1 at first; grows by one with each change.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A field of a task that events tell of. `version` and `updatedAt` are none: each change changes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskField {
+    /// `title`.
+    Title,
+    /// `description`.
+    Description,
+    /// `status`.
+    Status,
+    /// `priority`.
+    Priority,
+    /// `assignee`.
+    Assignee,
+    /// `dueDate`.
+    DueDate,
+    /// `subtasks`.
+    Subtasks,
+    /// `labels`.
+    Labels,
+    /// `position`.
+    Position,
+}
+
+impl TaskField {
+    /// Each of them.
+    pub const ALL: [Self; 9] = [
+        Self::Title,
+        Self::Description,
+        Self::Status,
+        Self::Priority,
+        Self::Assignee,
+        Self::DueDate,
+        Self::Subtasks,
+        Self::Labels,
+        Self::Position,
+    ];
+
+    /// Whether the field has the same value in both.
+    #[must_use]
+    pub fn same(self, a: &Task, b: &Task) -> bool {
+        match self {
+            Self::Title => a.title == b.title,
+            Self::Description => a.description == b.description,
+            Self::Status => a.status == b.status,
+            Self::Priority => a.priority == b.priority,
+            Self::Assignee => {
+                a.assignee.as_ref().map(|u| u.id) == b.assignee.as_ref().map(|u| u.id)
+            }
+            Self::DueDate => a.due_date == b.due_date,
+            Self::Subtasks => a.subtasks == b.subtasks,
+            Self::Labels => a.labels == b.labels,
+            Self::Position => a.position == b.position,
+        }
+    }
+
+    /// The fields that differ between two states of a task.
+    #[must_use]
+    pub fn changed(before: &Task, after: &Task) -> Vec<Self> {
+        Self::ALL
+            .into_iter()
+            .filter(|field| !field.same(before, after))
+            .collect()
+    }
+}
+
+/// Some fields of a task with their present values, as `task:updated` tells them: `null` for cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskUpdates {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<Priority>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assignee: Option<Option<User>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_date: Option<Option<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtasks: Option<Vec<Subtask>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<Vec<Label>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+}
+
+impl TaskUpdates {
+    /// The present values of some fields.
+    #[must_use]
+    pub fn of(task: &Task, fields: impl IntoIterator<Item = TaskField>) -> Self {
+        let mut updates = Self::default();
+        for field in fields {
+            match field {
+                TaskField::Title => updates.title = Some(task.title.clone()),
+                TaskField::Description => updates.description = Some(task.description.clone()),
+                TaskField::Status => updates.status = Some(task.status.clone()),
+                TaskField::Priority => updates.priority = Some(task.priority.clone()),
+                TaskField::Assignee => updates.assignee = Some(task.assignee.clone()),
+                TaskField::DueDate => updates.due_date = Some(task.due_date),
+                TaskField::Subtasks => updates.subtasks = Some(task.subtasks.clone()),
+                TaskField::Labels => updates.labels = Some(task.labels.clone()),
+                TaskField::Position => updates.position = Some(task.position.clone()),
+            }
+        }
+        updates
+    }
+}
