@@ -23,11 +23,14 @@ export function binary() {
   return builds.reduce((a, b) => (statSync(a).mtimeMs >= statSync(b).mtimeMs ? a : b));
 }
 
+/** Starts the binary on a free port; see `Server.start`. */
+export const startServer = ({ env } = {}) => Server.start(env);
+
 export class Server {
   #child;
   #exited;
 
-  log = "";
+  #log = "";
   port = 0;
 
   constructor(folder, env) {
@@ -41,6 +44,11 @@ export class Server {
     const server = new Server(folder, { JWT_SECRET: SECRET, CLIENT_URL: "http://localhost:3000", ...env });
     await server.#launch();
     return server;
+  }
+
+  /** All that the server has said so far, without colours. */
+  log() {
+    return this.#log;
   }
 
   get url() {
@@ -67,14 +75,14 @@ export class Server {
   async stop() {
     const code = await this.#end("SIGTERM");
     await rm(this.folder, { recursive: true, force: true });
-    const panic = this.log.split("\n").find((line) => PANIC.test(line));
+    const panic = this.#log.split("\n").find((line) => PANIC.test(line));
     if (panic) throw new Error(`the server panicked: ${panic}\n${this.tail()}`);
     return code;
   }
 
   /** The end of the log, for failure messages. */
   tail(lines = 40) {
-    return this.log.split("\n").slice(-lines).join("\n");
+    return this.#log.split("\n").slice(-lines).join("\n");
   }
 
   async #launch() {
@@ -85,11 +93,11 @@ export class Server {
     });
     this.#child = child;
     this.#exited = new Promise((done) => child.once("exit", (code, signal) => done(code ?? signal)));
-    const start = this.log.length;
+    const start = this.#log.length;
     const listening = new Promise((done, fail) => {
       const read = (chunk) => {
-        this.log += chunk.toString().replace(ANSI, "");
-        const found = /listening on http:\/\/\S+:(\d+)/.exec(this.log.slice(start));
+        this.#log += chunk.toString().replace(ANSI, "");
+        const found = /listening on http:\/\/\S+:(\d+)/.exec(this.#log.slice(start));
         if (found) done(Number(found[1]));
       };
       child.stdout.on("data", read);

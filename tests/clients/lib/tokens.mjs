@@ -16,5 +16,8 @@ export const makeUser = (name) => ({
   email: `${name.toLowerCase().replace(/\W+/g, ".")}@example.com`,
 });
 
-/** `options` are jsonwebtoken's own; without `expiresIn` the token never expires. */
-export const mint = (user, options = { expiresIn: "7d" }, secret = SECRET) => jwt.sign({ ...user }, secret, options);
+/** A token of any claims. `options` are jsonwebtoken's own. */
+export const mintToken = (claims, secret = SECRET, options = {}) => jwt.sign({ ...claims }, secret, options);
+
+/** A user's token, for seven days; `options` are jsonwebtoken's own; without `expiresIn` the token never expires. */
+export const mint = (user, options = { expiresIn: "7d" }) => mintToken(user, SECRET, options);
