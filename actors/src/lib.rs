@@ -1,1 +1,3 @@
-//! Sessions, rooms, registry and supervision, and the traits (`Store`) of what they stand on.
+//! Sessions, rooms, registry and supervision, and the traits of what they stand on.
+
+pub mod store;
