@@ -71,6 +71,8 @@ pub fn apply_patch(
         due_date,
         subtasks,
         labels,
+        project: _,
+        workspace: _,
     } = change.patch.clone();
     set(&mut after.title, title);
     set(&mut after.description, description);

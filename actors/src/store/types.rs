@@ -87,6 +87,8 @@ pub enum Access {
 pub struct Membership {
     /// Each member's role.
     pub roles: HashMap<UserId, Role>,
+    /// The workspace that the thing belongs to, or is.
+    pub workspace: Option<WorkspaceId>,
 }
 
 /// Everything that was deleted together with a workspace or a project.

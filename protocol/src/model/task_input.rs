@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Label, Priority, Status, Subtask, Task, TaskField};
 use crate::{
     error::ClientError,
-    id::{ObjectId, SubtaskId, UserId},
+    id::{ObjectId, ProjectId, SubtaskId, UserId, WorkspaceId},
     time::Timestamp,
     validate::{Fields, Unknown},
 };
@@ -61,6 +61,10 @@ pub struct TaskPatch {
     pub subtasks: Option<Vec<SubtaskDraft>>,
     /// All labels anew.
     pub labels: Option<Vec<Label>>,
+    /// Where the sender believes the task to be: naming another place than it is in is refused.
+    pub project: Option<ProjectId>,
+    /// As `project`.
+    pub workspace: Option<WorkspaceId>,
 }
 
 impl TaskDraft {
@@ -100,13 +104,14 @@ impl TaskPatch {
     /// Reads the changed fields of a task.
     ///
     /// # Errors
-    /// `validation_failed` with every bad field, `project` and `workspace` among them.
+    /// `validation_failed` with every bad field.
     pub fn parse(body: &Map<String, Value>, unknown: Unknown) -> Result<Self, ClientError> {
         let mut fields = Fields::new(body);
-        for name in ["project", "projectId", "workspace", "workspaceId"] {
-            fields.fixed(name);
-        }
-        let patch = Self::read(&mut fields, unknown);
+        let mut patch = Self::read(&mut fields, unknown);
+        patch.project =
+            fixed_id(&mut fields, "project").or_else(|| fixed_id(&mut fields, "projectId"));
+        patch.workspace =
+            fixed_id(&mut fields, "workspace").or_else(|| fixed_id(&mut fields, "workspaceId"));
         fields.finish(unknown)?;
         Ok(patch)
     }
@@ -127,7 +132,31 @@ impl TaskPatch {
             due_date: fields.clearable_date("dueDate"),
             subtasks: read_subtasks(fields, unknown),
             labels: read_labels(fields, unknown),
+            project: None,
+            workspace: None,
         }
+    }
+
+    /// Refuses a patch that would take the task to another project or workspace.
+    ///
+    /// # Errors
+    /// `validation_failed`, naming the field.
+    pub fn stays_in(
+        &self,
+        project: ProjectId,
+        workspace: Option<WorkspaceId>,
+    ) -> Result<(), ClientError> {
+        let moved = |field| Err(ClientError::field(field, "cannot be changed"));
+        if self.project.is_some_and(|claimed| claimed != project) {
+            return moved("project");
+        }
+        if self
+            .workspace
+            .is_some_and(|claimed| Some(claimed) != workspace)
+        {
+            return moved("workspace");
+        }
+        Ok(())
     }
 
     /// The fields that the patch names.
@@ -238,6 +267,15 @@ fn strict_choice<T>(
         return None;
     }
     fields.choice(name, words, named)
+}
+
+/// A reference that cannot be cleared or changed, only repeated.
+fn fixed_id<T: From<ObjectId>>(fields: &mut Fields<'_>, name: &'static str) -> Option<T> {
+    let repeated = fields.clearable_id(name)?;
+    if repeated.is_none() {
+        fields.refuse(name, "cannot be changed");
+    }
+    repeated
 }
 
 fn read_subtasks(fields: &mut Fields<'_>, unknown: Unknown) -> Option<Vec<SubtaskDraft>> {
