@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod event;
+pub mod frame;
 pub mod id;
 pub mod model;
 pub mod time;
