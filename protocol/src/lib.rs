@@ -6,6 +6,7 @@
 //! - [`event`]: the events of the contract, in both directions.
 //! - [`id`], [`time`], [`error`]: what the others are made of.
 
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod frame;
