@@ -12,5 +12,6 @@ pub mod event;
 pub mod frame;
 pub mod id;
 pub mod model;
+pub mod socket;
 pub mod time;
 pub mod validate;
