@@ -12,6 +12,7 @@ pub mod event;
 pub mod frame;
 pub mod id;
 pub mod model;
+pub mod plain;
 pub mod socket;
 pub mod time;
 pub mod validate;
