@@ -73,7 +73,7 @@ pub enum ClientEvent {
     /// `leave:project`, `leave:workspace`.
     Leave(Scope),
     /// `task:create`, `task:update`, `task:delete`, `task:move`.
-    Task(ProjectId, TaskCommand),
+    Task(ProjectId, Box<TaskCommand>),
     /// `chat:join`.
     ChatJoin(ChannelId),
     /// `chat:leave`.
@@ -156,12 +156,12 @@ fn create(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent,
     let draft = TaskDraft::parse(&sent, unknown).map_err(|error| below("task", error));
     Ok(ClientEvent::Task(
         project,
-        TaskCommand::Create {
+        Box::new(TaskCommand::Create {
             id,
             sent,
             draft,
             client_id,
-        },
+        }),
     ))
 }
 
@@ -181,12 +181,12 @@ fn update(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent,
     let whole = is_whole.then_some(updates);
     Ok(ClientEvent::Task(
         project,
-        TaskCommand::Update {
+        Box::new(TaskCommand::Update {
             task,
             whole,
             patch,
             expected,
-        },
+        }),
     ))
 }
 
@@ -195,7 +195,10 @@ fn delete(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent,
     let project = fields.required_id("projectId");
     let task = fields.required_id("taskId");
     fields.finish(unknown)?;
-    Ok(ClientEvent::Task(project, TaskCommand::Delete { task }))
+    Ok(ClientEvent::Task(
+        project,
+        Box::new(TaskCommand::Delete { task }),
+    ))
 }
 
 fn move_task(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent, ClientError> {
@@ -206,7 +209,10 @@ fn move_task(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEve
     fields.get("fromStatus");
     let command = MoveCommand::read(task, &mut fields);
     fields.finish(unknown)?;
-    Ok(ClientEvent::Task(project, TaskCommand::Move(command)))
+    Ok(ClientEvent::Task(
+        project,
+        Box::new(TaskCommand::Move(command)),
+    ))
 }
 
 impl MoveCommand {

@@ -1,0 +1,69 @@
+//! The names of rooms.
+
+use std::fmt;
+
+use collabflow_protocol::{
+    event::Scope,
+    id::{ChannelId, ProjectId, WorkspaceId},
+};
+
+use crate::store::Access;
+
+/// Which room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoomKey {
+    /// A project's: presence and tasks.
+    Project(ProjectId),
+    /// A workspace's: presence, and the lifecycle of its projects and channels.
+    Workspace(WorkspaceId),
+    /// A chat channel's: messages and typing.
+    Chat(ChannelId),
+}
+
+impl RoomKey {
+    /// What one must be a member of to get in.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        match self {
+            Self::Project(id) => Access::Project(id),
+            Self::Workspace(id) => Access::Workspace(id),
+            Self::Chat(id) => Access::Channel(id),
+        }
+    }
+
+    /// The scope of the room's presence, where it has any.
+    #[must_use]
+    pub const fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Project(id) => Some(Scope::Project(id)),
+            Self::Workspace(id) => Some(Scope::Workspace(id)),
+            Self::Chat(_) => None,
+        }
+    }
+
+    /// Whether both are rooms of one kind.
+    #[must_use]
+    pub fn is_kin(self, other: Self) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
+impl From<Scope> for RoomKey {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Project(id) => Self::Project(id),
+            Scope::Workspace(id) => Self::Workspace(id),
+        }
+    }
+}
+
+impl fmt::Display for RoomKey {
+    /// As in `room:resync`: `project:<id>`, `workspace:<id>`, `chat:<id>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(id) => write!(f, "project:{id}"),
+            Self::Workspace(id) => write!(f, "workspace:{id}"),
+            Self::Chat(id) => write!(f, "chat:{id}"),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Where a session's outbound frames wait for its socket.
+
+/// A session's outbound frames.
+#[derive(Debug)]
+pub struct Outbox {}
