@@ -14,9 +14,11 @@ export class Proxy {
   #server;
   #target;
   #links = new Set();
-  #down = false;
+  #refused = "none";
   /** How many connections `cut` has ended. */
   cuts = 0;
+  /** How many orderly cuts the server did not answer by closing its side within 5 s. */
+  ignored = 0;
 
   static async to(port, host = "127.0.0.1") {
     const proxy = new Proxy();
@@ -47,10 +49,14 @@ export class Proxy {
     return links.length;
   }
 
-  /** While down, the proxy cuts what there is and refuses what comes (true), or serves again (false). */
-  setDown(down, way = "orderly") {
-    this.#down = down;
-    if (down) this.cut({ way, all: true });
+  /** Cuts, and refuses what comes until `up()`: Socket.IO's connections, or with `all` every one. */
+  down({ way = "orderly", all = false } = {}) {
+    this.#refused = all ? "all" : "realtime";
+    this.cut({ way, all });
+  }
+
+  up() {
+    this.#refused = "none";
   }
 
   async close() {
@@ -59,15 +65,20 @@ export class Proxy {
   }
 
   #link(client) {
-    if (this.#down) return void client.resetAndDestroy();
+    if (this.#refused === "all") return void client.resetAndDestroy();
     const upstream = net.connect(this.#target);
     const link = {
       realtime: false,
       cut: false,
-      endInOrder() {
+      endInOrder: () => {
         client.unpipe(upstream);
         client.resume();
         upstream.end();
+        const late = setTimeout(() => {
+          this.ignored += 1;
+          link.reset();
+        }, 5_000);
+        upstream.once("close", () => clearTimeout(late));
       },
       reset() {
         client.resetAndDestroy();
@@ -79,6 +90,7 @@ export class Proxy {
     upstream.setNoDelay(true);
     client.once("data", (first) => {
       link.realtime = REALTIME.test(first.toString("latin1", 0, 32));
+      if (link.realtime && this.#refused === "realtime") link.reset();
     });
     client.pipe(upstream);
     upstream.pipe(client);
@@ -87,8 +99,9 @@ export class Proxy {
       upstream.destroy();
       this.#links.delete(link);
     };
-    for (const socket of [client, upstream]) socket.on("error", end);
+    client.on("error", end);
     client.on("close", end);
+    upstream.on("error", () => {}); // "close" follows
     // The client's end follows once it has been given all that the server wrote.
     upstream.on("close", () => (client.writableFinished ? end() : client.end(() => client.destroy())));
   }

@@ -23,8 +23,8 @@ export function binary() {
   return builds.reduce((a, b) => (statSync(a).mtimeMs >= statSync(b).mtimeMs ? a : b));
 }
 
-/** Starts the binary on a free port; see `Server.start`. */
-export const startServer = ({ env } = {}) => Server.start(env);
+/** Starts the binary, or another `command` that speaks the same language, on a free port; see `Server.start`. */
+export const startServer = ({ env, command } = {}) => Server.start(env, command);
 
 export class Server {
   #child;
@@ -33,15 +33,16 @@ export class Server {
   #log = "";
   port = 0;
 
-  constructor(folder, env) {
+  constructor(command, folder, env) {
+    this.command = command;
     this.folder = folder;
     this.env = env;
   }
 
   /** Starts the binary with `env` alone beside PORT, JWT_SECRET and CLIENT_URL, its data in a new temporary folder. */
-  static async start(env = {}) {
+  static async start(env = {}, command = [binary()]) {
     const folder = await mkdtemp(join(tmpdir(), "collabflow-"));
-    const server = new Server(folder, { JWT_SECRET: SECRET, CLIENT_URL: "http://localhost:3000", ...env });
+    const server = new Server(command, folder, { JWT_SECRET: SECRET, CLIENT_URL: "http://localhost:3000", ...env });
     await server.#launch();
     return server;
   }
@@ -86,7 +87,8 @@ export class Server {
   }
 
   async #launch() {
-    const child = spawn(binary(), [], {
+    const [program, ...args] = this.command;
+    const child = spawn(program, args, {
       cwd: this.folder,
       env: { ...this.env, PORT: String(this.port) },
       stdio: ["ignore", "pipe", "pipe"],

@@ -16,8 +16,8 @@ export const makeUser = (name) => ({
   email: `${name.toLowerCase().replace(/\W+/g, ".")}@example.com`,
 });
 
-/** A token of any claims. `options` are jsonwebtoken's own. */
+/** A token of any claims; `options` are jsonwebtoken's own. */
 export const mintToken = (claims, secret = SECRET, options = {}) => jwt.sign({ ...claims }, secret, options);
 
-/** A user's token, for seven days; `options` are jsonwebtoken's own; without `expiresIn` the token never expires. */
+/** The token of a user of `makeUser`, for seven days; with `{}` for options it never expires. */
 export const mint = (user, options = { expiresIn: "7d" }) => mintToken(user, SECRET, options);

@@ -1,0 +1,86 @@
+// What a tab was told, judged event by event: nothing twice, and no task backwards.
+//
+// An event is the same if its name, task and version are (for a message its id; a task is created and deleted once).
+// The contract has one exception for each of two cases, both counted, so that no more is forgiven than it grants:
+//  - after its own announcement a tab may be told the present values, which it may know already
+//    (its page may have laid an older REST answer over them): one `task:updated` and one `task:moved` each;
+//  - after a sibling's announcement a tab that was left out is told the fields which that change named, with the present
+//    version: the same name, task and version, yet other fields than it was told before.
+
+const KEYED = {
+  "task:created": ({ task }) => [task._id, ""],
+  "task:deleted": ({ taskId }) => [taskId, ""],
+  "task:updated": ({ taskId, version }) => [taskId, version],
+  "task:moved": ({ taskId, version }) => [taskId, version],
+  "chat:newMessage": ({ _id }) => [_id, ""],
+};
+const ANNOUNCES = new Set(["task:create", "task:update", "task:move"]);
+
+/** The findings of one tab; `siblings` are the other tabs of its user. */
+export function toldFindings(tab, siblings) {
+  const findings = [];
+  const find = (kind, taskId, text) =>
+    findings.push({ kind, tab: tab.name, text: `${text}\n${tab.history(taskId, 25).join("\n")}` });
+
+  const seen = new Map(); // key -> the payloads told under it
+  const versions = new Map(); // task -> the last version told
+  const gone = new Set();
+  const granted = new Map(); // "name task" -> repeats that own announcements still allow
+  for (const { at, what, event, data } of tab.journal) {
+    if (what === "sent" && ANNOUNCES.has(event)) {
+      const taskId = data.taskId ?? data.task._id;
+      for (const name of ["task:updated", "task:moved"]) {
+        const grant = `${name} ${taskId}`;
+        granted.set(grant, (granted.get(grant) ?? 0) + 1);
+      }
+    }
+    if (what !== "told" || !(event in KEYED)) continue;
+
+    const [id, version] = KEYED[event](data);
+    const key = `${event} ${id} ${version}`;
+    const payload = JSON.stringify(data);
+    const before = seen.get(key);
+    if (before && !forgiven()) find("twice", id, `${key} was told twice`);
+    seen.set(key, [...(before ?? []), payload]);
+
+    if (event.startsWith("task:")) followVersion();
+
+    function forgiven() {
+      const grant = `${event} ${id}`;
+      if (granted.get(grant) > 0) {
+        granted.set(grant, granted.get(grant) - 1);
+        return true;
+      }
+      return Boolean(version) && !before.includes(payload) && siblings.some((sibling) => announced(sibling, id, at));
+    }
+
+    function followVersion() {
+      const told = event === "task:created" ? data.task.version : data.version;
+      if (gone.has(id)) find("backwards", id, `${key} was told after its task was deleted`);
+      if (event === "task:deleted") gone.add(id);
+      if (told === undefined) return;
+      if (told < (versions.get(id) ?? 0)) find("backwards", id, `${key} was told after version ${versions.get(id)}`);
+      versions.set(id, told);
+    }
+  }
+  return [...findings, ...presenceFindings(tab)];
+}
+
+const announced = (sibling, taskId, before) =>
+  sibling.journal.some(({ at, what, event, data }) =>
+    at <= before && what === "sent" && ANNOUNCES.has(event) && (data.taskId ?? data.task._id) === taskId);
+
+/** Nobody joins who is there, or leaves who is not. */
+function presenceFindings(tab) {
+  const findings = [];
+  let online = new Set();
+  for (const { what, event, data } of tab.journal) {
+    if (what !== "told") continue;
+    if (event === "room:users") online = new Set(data.users);
+    const wrong = (event === "user:joined" && online.has(data.userId)) || (event === "user:left" && !online.has(data.userId));
+    if (wrong) findings.push({ kind: "presence", tab: tab.name, text: `${event} ${data.userId} was told out of turn` });
+    if (event === "user:joined") online.add(data.userId);
+    if (event === "user:left") online.delete(data.userId);
+  }
+  return findings;
+}
