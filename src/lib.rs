@@ -1,1 +1,3 @@
 //! The outside world of CollabFlow: configuration, authentication, the edge and the stores.
+
+pub mod store;

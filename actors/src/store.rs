@@ -22,7 +22,10 @@ use collabflow_protocol::{
 };
 use futures_util::future::BoxFuture;
 
-pub use change::{apply_move, apply_patch, may_change_members, new_task};
+pub use change::{
+    MemberStep, Moved, apply_move, apply_patch, apply_project_patch, apply_user_patch, is_stale,
+    member_step, new_message, new_task, newly_assigned, remember_claims,
+};
 pub use types::*;
 
 /// The answer to a call: to be awaited, or not; the call has its place in the order of writes already.

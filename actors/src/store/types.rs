@@ -1,6 +1,6 @@
 //! What goes into a store's calls and what comes out of them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use collabflow_protocol::{
     id::{ChannelId, MessageId, ObjectId, ProjectId, SubtaskId, TaskId, UserId, WorkspaceId},
@@ -131,7 +131,10 @@ pub struct TaskPage {
     pub next: Option<TaskCursor>,
 }
 
-/// A key by which a repeated request is known, for 24 hours.
+/// How long a [`Once`] key is known.
+pub const ONCE_WINDOW: Duration = Duration::from_hours(24);
+
+/// A key by which a repeated request is known, for [`ONCE_WINDOW`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Once {
     /// Whose.
