@@ -27,8 +27,8 @@ export async function bundleTab() {
   return new URL(`../node_modules/.cache/old-app/tab-${process.pid}.mjs`, import.meta.url).href;
 }
 
-/** The script of the page for a real browser, with React itself. */
-export async function bundlePage(apiUrl) {
+/** The script of the page for a real browser, with React itself; `window.NEXT_PUBLIC_API_URL` says where the server is. */
+export async function bundlePage() {
   const { outputFiles } = await build({
     entryPoints: [here("page/main.jsx")],
     bundle: true,
@@ -36,7 +36,7 @@ export async function bundlePage(apiUrl) {
     format: "iife",
     platform: "browser",
     jsx: "automatic",
-    define: { "process.env.NEXT_PUBLIC_API_URL": JSON.stringify(apiUrl), "process.env.NODE_ENV": '"production"' },
+    define: { "process.env.NEXT_PUBLIC_API_URL": "window.NEXT_PUBLIC_API_URL", "process.env.NODE_ENV": '"production"' },
     logLevel: "warning",
   });
   return outputFiles[0].text;

@@ -2,8 +2,8 @@
 //
 // An event is the same if its name, task and version are (for a message its id; a task is created and deleted once).
 // The contract has one exception for each of two cases, both counted, so that no more is forgiven than it grants:
-//  - after its own announcement a tab may be told the present values, which it may know already
-//    (its page may have laid an older REST answer over them): one `task:updated` and one `task:moved` each;
+//  - after its own announcement a tab may be told what is true now, which it may have been told already (its page may
+//    have laid an older REST answer over that): one `task:updated`, `task:moved` or `task:deleted` of each kind;
 //  - after a sibling's announcement a tab that was left out is told the fields which that change named, with the present
 //    version: the same name, task and version, yet other fields than it was told before.
 
@@ -29,7 +29,7 @@ export function toldFindings(tab, siblings) {
   for (const { at, what, event, data } of tab.journal) {
     if (what === "sent" && ANNOUNCES.has(event)) {
       const taskId = data.taskId ?? data.task._id;
-      for (const name of ["task:updated", "task:moved"]) {
+      for (const name of ["task:updated", "task:moved", "task:deleted"]) {
         const grant = `${name} ${taskId}`;
         granted.set(grant, (granted.get(grant) ?? 0) + 1);
       }
@@ -56,7 +56,7 @@ export function toldFindings(tab, siblings) {
 
     function followVersion() {
       const told = event === "task:created" ? data.task.version : data.version;
-      if (gone.has(id)) find("backwards", id, `${key} was told after its task was deleted`);
+      if (gone.has(id) && event !== "task:deleted") find("backwards", id, `${key} was told after its task was deleted`);
       if (event === "task:deleted") gone.add(id);
       if (told === undefined) return;
       if (told < (versions.get(id) ?? 0)) find("backwards", id, `${key} was told after version ${versions.get(id)}`);
