@@ -4,4 +4,7 @@ pub mod id;
 pub mod key;
 pub mod node;
 pub mod outbox;
+mod registry;
+mod room;
+mod session;
 pub mod store;

@@ -4,15 +4,27 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use collabflow_protocol::{
     error::ClientError,
-    event::{ClientEvent, MoveCommand, ServerEvent},
+    event::{ClientEvent, MoveCommand, ServerEvent, TaskCommand},
     id::{ChannelId, ProjectId, TaskId, UserId},
     model::{Message, MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
+    socket,
 };
+use parking_lot::Mutex;
+use ractor::{Actor, ActorRef};
+use serde_json::Map;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
-    outbox::Outbox,
+    outbox::{Broadcast, Outbox},
+    registry::Registry,
+    room::{Author, RoomMessage},
+    session::{
+        actor::{SessionActor, SessionArgs, SessionMessage},
+        entry::SessionEntry,
+        reply::{Done, Reply},
+    },
     store::{Once, Store},
 };
 
@@ -65,24 +77,40 @@ pub struct Inbound {
 }
 
 /// A live session as the edge holds it.
-#[derive(Clone, Debug)]
-pub struct Session {}
+#[derive(Clone)]
+pub struct Session {
+    entry: Arc<SessionEntry>,
+    actor: ActorRef<SessionMessage>,
+    registry: Arc<Registry>,
+    permits: Arc<Semaphore>,
+}
 
 impl Session {
     /// The public id.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        todo!()
+        self.entry.id
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn user(&self) -> &UserBrief {
+        &self.entry.user
     }
 
     /// Hands an event over; waits while too many of this session's are under way.
-    pub async fn receive(&self, _inbound: Inbound) {
-        todo!()
+    pub async fn receive(&self, inbound: Inbound) {
+        if let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await {
+            // A session that has broken is being closed: its supervisor sees to that.
+            let _ = self.actor.cast(SessionMessage::Inbound(inbound, permit));
+        }
     }
 
     /// The connection has ended. Frames that were not written are kept for who comes back.
-    pub fn end(&self, _how: Ended) {
-        todo!()
+    pub fn end(&self, how: Ended) {
+        if self.actor.cast(SessionMessage::Ended(how)).is_err() {
+            self.registry.end_session(&self.entry, how);
+        }
     }
 }
 
@@ -123,32 +151,98 @@ impl From<ClientError> for Refusal {
 
 /// A node of the engine. Clones are the same node.
 #[derive(Clone)]
-pub struct Node {}
+pub struct Node {
+    registry: Arc<Registry>,
+}
+
+/// Events of one session that may be under way at once; its socket is not read past them.
+const EVENTS_UNDER_WAY_MAX: usize = 64;
 
 impl Node {
     /// Starts the tree.
-    pub async fn start(_store: Arc<dyn Store>, _settings: Settings) -> Self {
-        todo!()
+    pub async fn start(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let registry = Registry::new(store, settings);
+        registry
+            .start()
+            .await
+            .expect("an actor without a name can always be started");
+        Self { registry }
+    }
+
+    /// Stops every actor. Sessions are to be closed before.
+    pub async fn stop(&self) {
+        self.registry.stop().await;
     }
 
     /// The store below.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        todo!()
+        self.registry.store()
     }
 
     /// Where ids come from.
     #[must_use]
     pub fn ids(&self) -> &IdSource {
-        todo!()
+        self.registry.ids()
+    }
+
+    /// Actors that have broken since the start.
+    #[must_use]
+    pub fn broken_actors(&self) -> u64 {
+        self.registry.broken()
     }
 
     /// Opens a session and answers its CONNECT; what it missed and its rooms follow by themselves.
     ///
     /// # Errors
     /// `unavailable` while the node is ending.
-    pub async fn open_session(&self, _hello: Hello) -> Result<Session, ClientError> {
-        todo!()
+    pub async fn open_session(&self, hello: Hello) -> Result<Session, ClientError> {
+        let Hello { user, outbox, pid } = hello;
+        let old = pid
+            .filter(|_| self.registry.settings().rejoin)
+            .and_then(|pid| self.registry.take_over(pid, user.id));
+        let entry = SessionEntry::new(Arc::new(user), outbox);
+        let args = SessionArgs {
+            entry: Arc::clone(&entry),
+            registry: Arc::clone(&self.registry),
+        };
+        let supervisor = self.registry.supervisor_cell();
+        let (actor, _) = Actor::spawn_linked(None, SessionActor, args, supervisor)
+            .await
+            .map_err(|_| ClientError::unavailable())?;
+        self.registry.add_session(Arc::clone(&entry), actor.clone());
+        let pid = self
+            .registry
+            .settings()
+            .rejoin
+            .then(|| entry.pid.to_string());
+        entry
+            .outbox
+            .send(&socket::connect(&entry.id.to_string(), pid.as_deref()));
+        if let Some(old) = old {
+            self.give_back(&old, &entry);
+        }
+        let permits = Arc::new(Semaphore::new(EVENTS_UNDER_WAY_MAX));
+        Ok(Session {
+            entry,
+            actor,
+            registry: Arc::clone(&self.registry),
+            permits,
+        })
+    }
+
+    /// Puts a session in the place of one that was dropped, though nobody may have noticed that yet.
+    fn give_back(&self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) {
+        if old.end().is_some() {
+            old.outbox.park();
+        }
+        for room in old.rooms() {
+            let message = RoomMessage::Return {
+                old: Arc::clone(old),
+                new: Arc::clone(new),
+            };
+            self.registry.room(room).send(message);
+        }
     }
 
     /// Makes a task; false where its `once` key had made it before.
@@ -157,12 +251,25 @@ impl Node {
     /// `not_found` for who is no member, `forbidden` for viewers, `validation_failed`, `unavailable`.
     pub async fn create_task(
         &self,
-        _caller: Caller,
-        _project: ProjectId,
-        _draft: TaskDraft,
-        _once: Option<Once>,
-    ) -> Result<(Task, bool), Refusal> {
-        todo!()
+        caller: Caller,
+        project: ProjectId,
+        draft: TaskDraft,
+        once: Option<Once>,
+    ) -> Result<(Arc<Task>, bool), Refusal> {
+        let command = TaskCommand::Create {
+            id: None,
+            sent: Map::new(),
+            draft: Ok(draft),
+            client_id: None,
+        };
+        match self
+            .change(Author::Rest(caller, once), project, command)
+            .await?
+        {
+            Done::Task(task) => Ok((task, true)),
+            Done::RepeatedTask(task) => Ok((task, false)),
+            _ => Err(ClientError::internal().into()),
+        }
     }
 
     /// Changes a task.
@@ -171,13 +278,21 @@ impl Node {
     /// `forbidden`, `not_found`, `validation_failed`, `unavailable`, or the winner of a conflict.
     pub async fn update_task(
         &self,
-        _caller: Caller,
-        _project: ProjectId,
-        _task: TaskId,
-        _patch: TaskPatch,
-        _expected: Option<u64>,
-    ) -> Result<Task, Refusal> {
-        todo!()
+        caller: Caller,
+        project: ProjectId,
+        task: TaskId,
+        patch: TaskPatch,
+        expected: Option<u64>,
+    ) -> Result<Arc<Task>, Refusal> {
+        let command = TaskCommand::Update {
+            task,
+            whole: None,
+            patch: Ok(patch),
+            expected,
+        };
+        self.change(Author::Rest(caller, None), project, command)
+            .await
+            .and_then(Done::into_task)
     }
 
     /// Moves a task.
@@ -186,11 +301,14 @@ impl Node {
     /// As [`Self::update_task`].
     pub async fn move_task(
         &self,
-        _caller: Caller,
-        _project: ProjectId,
-        _command: MoveCommand,
-    ) -> Result<Task, Refusal> {
-        todo!()
+        caller: Caller,
+        project: ProjectId,
+        command: MoveCommand,
+    ) -> Result<Arc<Task>, Refusal> {
+        let command = TaskCommand::Move(command);
+        self.change(Author::Rest(caller, None), project, command)
+            .await
+            .and_then(Done::into_task)
     }
 
     /// Deletes a task.
@@ -199,11 +317,31 @@ impl Node {
     /// `forbidden`, `not_found`, `unavailable`.
     pub async fn delete_task(
         &self,
-        _caller: Caller,
-        _project: ProjectId,
-        _task: TaskId,
+        caller: Caller,
+        project: ProjectId,
+        task: TaskId,
     ) -> Result<(), Refusal> {
-        todo!()
+        self.change(
+            Author::Rest(caller, None),
+            project,
+            TaskCommand::Delete { task },
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn change(
+        &self,
+        author: Author,
+        project: ProjectId,
+        command: TaskCommand,
+    ) -> Result<Done, Refusal> {
+        let (reply, answer) = Reply::rest();
+        let message = RoomMessage::Task(author, Box::new(command), reply);
+        self.registry.room(RoomKey::Project(project)).send(message);
+        answer
+            .await
+            .unwrap_or_else(|_| Err(ClientError::internal().into()))
     }
 
     /// Writes a message to a channel.
@@ -212,31 +350,76 @@ impl Node {
     /// `not_found`, `forbidden`, `unavailable`.
     pub async fn post_message(
         &self,
-        _caller: Caller,
-        _channel: ChannelId,
-        _draft: MessageDraft,
-    ) -> Result<Message, Refusal> {
-        todo!()
+        caller: Caller,
+        channel: ChannelId,
+        draft: MessageDraft,
+    ) -> Result<Arc<Message>, Refusal> {
+        let (reply, answer) = Reply::rest();
+        let message = RoomMessage::Post(Author::Rest(caller, None), draft, reply);
+        self.registry.room(RoomKey::Chat(channel)).send(message);
+        match answer
+            .await
+            .unwrap_or_else(|_| Err(ClientError::internal().into()))?
+        {
+            Done::Message(message) => Ok(message),
+            _ => Err(ClientError::internal().into()),
+        }
     }
 
     /// Tells an event to everybody in the rooms, once a session whatever rooms it is in; with `only`, to these users.
-    pub async fn tell(
-        &self,
-        _rooms: &[RoomKey],
-        _event: ServerEvent,
-        _only: Option<HashSet<UserId>>,
-    ) {
-        todo!()
+    pub async fn tell(&self, rooms: &[RoomKey], event: ServerEvent, only: Option<HashSet<UserId>>) {
+        let (event, only) = (Arc::new(Broadcast::new(&event)), only.map(Arc::new));
+        let heard = Arc::new(Mutex::default());
+        for room in rooms.iter().filter_map(|room| self.registry.find(*room)) {
+            let (event, only, heard) = (Arc::clone(&event), only.clone(), Arc::clone(&heard));
+            let (done, told) = oneshot::channel();
+            room.send(RoomMessage::Tell {
+                event,
+                only,
+                heard,
+                done,
+            });
+            // A room that breaks over it has told nobody.
+            let _ = told.await;
+        }
     }
 
     /// Memberships behind these rooms have changed: when this returns, who is no member any more is out, and roles
     /// are read anew.
-    pub async fn membership_changed(&self, _rooms: &[RoomKey]) {
-        todo!()
+    pub async fn membership_changed(&self, rooms: &[RoomKey]) {
+        self.to_each(rooms, RoomMessage::MembershipChanged).await;
     }
 
     /// What these rooms belong to is gone: everybody is out of them when this returns, without `user:left`.
-    pub async fn close_rooms(&self, _rooms: &[RoomKey]) {
-        todo!()
+    pub async fn close_rooms(&self, rooms: &[RoomKey]) {
+        self.to_each(rooms, RoomMessage::Close).await;
+    }
+
+    async fn to_each(
+        &self,
+        rooms: &[RoomKey],
+        message: impl Fn(oneshot::Sender<()>) -> RoomMessage,
+    ) {
+        let sent = rooms
+            .iter()
+            .filter_map(|room| self.registry.find(*room))
+            .map(|room| {
+                let (done, heard) = oneshot::channel();
+                room.send(message(done));
+                heard
+            });
+        // All are asked before the first is awaited; one that breaks over it starts afresh anyway.
+        for heard in sent.collect::<Vec<_>>() {
+            let _ = heard.await;
+        }
+    }
+}
+
+impl Done {
+    fn into_task(self) -> Result<Arc<Task>, Refusal> {
+        match self {
+            Self::Task(task) | Self::RepeatedTask(task) => Ok(task),
+            _ => Err(ClientError::internal().into()),
+        }
     }
 }

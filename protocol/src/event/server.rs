@@ -1,5 +1,7 @@
 //! What the server tells, by name and payload.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::Scope;
@@ -39,7 +41,7 @@ pub enum ServerEvent {
     RoomResync { room: String },
     /// `task:created`.
     TaskCreated {
-        task: Box<Task>,
+        task: Arc<Task>,
         created_by: UserBrief,
     },
     /// `task:updated`.
@@ -66,7 +68,7 @@ pub enum ServerEvent {
         moved_by: UserBrief,
     },
     /// `chat:newMessage`.
-    NewMessage(Box<Message>),
+    NewMessage(Arc<Message>),
     /// `chat:userTyping`.
     UserTyping {
         channel_id: ChannelId,

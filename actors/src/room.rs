@@ -1,0 +1,33 @@
+//! Rooms: one actor a project, workspace or chat channel with anybody in it or anything to do.
+//!
+//! A room's rules are plain state ([`state::RoomState`]: a command in, effects out), in parts that each own one idea:
+//! who is in it ([`members`], [`presence`], [`typing`]), who may be ([`access`]), what is at the store ([`pipeline`]),
+//! what has been told lately ([`told`]). The actor ([`actor`]) performs the effects; the cell ([`cell`]) is what stays
+//! when the actor breaks.
+
+mod access;
+mod actor;
+mod announcement;
+mod attendance;
+mod cell;
+mod change;
+mod chat;
+mod effect;
+#[cfg(test)]
+mod fixture;
+mod members;
+mod message;
+mod pipeline;
+mod presence;
+mod state;
+mod store_calls;
+#[cfg(test)]
+mod tests;
+mod told;
+mod typing;
+
+pub(crate) use actor::{RoomActor, RoomArgs};
+pub(crate) use cell::{RoomCell, RoomRef};
+pub(crate) use effect::Effect;
+pub(crate) use message::{Author, Departure, RoomMessage};
+pub(crate) use state::RoomState;

@@ -1,0 +1,200 @@
+//! Coming and going: joins, leaves, drops, returns, and who is told of them.
+
+use std::sync::Arc;
+
+use collabflow_protocol::{
+    error::{ClientError, ErrorCode},
+    event::ServerEvent,
+    id::UserId,
+};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    effect::{Audience, Effect},
+    message::Departure,
+    state::RoomState,
+};
+use crate::session::{
+    entry::SessionEntry,
+    reply::{Done, Reply},
+};
+
+impl RoomState {
+    pub(super) fn join(&mut self, entry: Arc<SessionEntry>, reply: Reply) {
+        if !entry.is_in(self.key) && entry.room_count() >= self.settings.rooms_per_session_max {
+            let most = self.settings.rooms_per_session_max;
+            let message = format!("A session may be in at most {most} rooms");
+            return self.refuse(reply, ClientError::new(ErrorCode::RateLimited, message));
+        }
+        let Some(left_behind) = entry.joined(self.key) else {
+            return self.refuse(reply, ClientError::unavailable());
+        };
+        self.seat(&entry);
+        let done = if self.key.scope().is_some() {
+            Done::Users(self.presence.briefs())
+        } else {
+            Done::Plain
+        };
+        self.tell_users(Audience::Only(vec![entry.id]));
+        self.effects.push(Effect::Answer(reply, Ok(done)));
+        if !left_behind.is_empty() {
+            self.effects.push(Effect::MoveOn(entry, left_behind));
+        }
+    }
+
+    fn seat(&mut self, entry: &Arc<SessionEntry>) {
+        if self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user) {
+            self.tell_joined(entry);
+        }
+    }
+
+    pub(super) fn depart(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        how: Departure,
+        reply: Reply,
+        now: Instant,
+    ) {
+        entry.left(self.key);
+        if let Some(seat) = self.members.remove(entry.id) {
+            self.ledger.told.closed(entry.id, entry.user_id(), now);
+            self.stop_typing(entry);
+            // One that is away has departed already.
+            if !seat.is_away && self.presence.depart(entry.user_id(), how, now) {
+                self.tell_left(entry.user_id());
+            }
+        }
+        self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
+    }
+
+    pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
+        if self.members.set_away(entry.id) {
+            self.ledger.told.closed(entry.id, entry.user_id(), now);
+            self.stop_typing(entry);
+            if self
+                .presence
+                .depart(entry.user_id(), Departure::Dropped, now)
+            {
+                self.tell_left(entry.user_id());
+            }
+        }
+    }
+
+    /// Gives the seat of a session that is away to the one that has come in its place.
+    pub(super) fn give_back(
+        &mut self,
+        old: &Arc<SessionEntry>,
+        new: &Arc<SessionEntry>,
+        now: Instant,
+    ) {
+        // A session that was taken over while it still seemed connected is away from now on.
+        self.away(old, now);
+        if self.members.remove(old.id).is_none() {
+            return;
+        }
+        old.left(self.key);
+        if !new.restore(self.key) {
+            return;
+        }
+        self.ledger.told.returned(old.id, new.id);
+        self.seat(new);
+        self.effects.push(Effect::Replay {
+            old: Arc::clone(old),
+            new: Arc::clone(new),
+        });
+        self.tell_users(Audience::Only(vec![new.id]));
+    }
+
+    /// Takes away the seat of a session that is away and may not come back to it.
+    pub(super) fn unseat(&mut self, old: &Arc<SessionEntry>) {
+        old.left(self.key);
+        self.members.remove(old.id);
+    }
+
+    /// Lets nobody stay who is no member by the last read.
+    pub(super) fn evict_strangers(&mut self) {
+        let Some(membership) = self.access.membership() else {
+            return;
+        };
+        let is_stranger = |user: UserId| !membership.roles.contains_key(&user);
+        let strangers: Vec<_> = self
+            .members
+            .seats()
+            .iter()
+            .filter(|seat| is_stranger(seat.entry.user_id()))
+            .map(|seat| (Arc::clone(&seat.entry), seat.is_away))
+            .collect();
+        let mut gone = Vec::new();
+        for (entry, is_away) in strangers {
+            entry.left(self.key);
+            self.members.remove(entry.id);
+            self.stop_typing(&entry);
+            if !is_away && self.presence.remove(entry.user_id()) {
+                gone.push(entry.user_id());
+            }
+        }
+        gone.into_iter().for_each(|user| self.tell_left(user));
+    }
+
+    pub(super) fn close(&mut self, done: oneshot::Sender<()>) {
+        self.access.invalidate();
+        self.presence.clear();
+        for entry in self
+            .members
+            .seats()
+            .iter()
+            .map(|seat| Arc::clone(&seat.entry))
+            .collect::<Vec<_>>()
+        {
+            entry.left(self.key);
+            self.members.remove(entry.id);
+            self.typing.stop(entry.id);
+        }
+        self.effects.push(Effect::Confirm(done));
+    }
+
+    pub(super) fn tell_gone(&mut self, now: Instant) {
+        self.presence
+            .take_gone(now)
+            .into_iter()
+            .for_each(|user| self.tell_left(user));
+    }
+
+    /// Tells who is present, where the room has presence at all.
+    pub(super) fn tell_users(&mut self, audience: Audience) {
+        if let Some(scope) = self.key.scope() {
+            let users = self.presence.users();
+            self.tell(
+                ServerEvent::RoomUsers {
+                    scope: scope.into(),
+                    users,
+                },
+                audience,
+            );
+        }
+    }
+
+    fn tell_joined(&mut self, entry: &SessionEntry) {
+        if let Some(scope) = self.key.scope() {
+            let user = (*entry.user).clone();
+            let event = ServerEvent::UserJoined {
+                user_id: user.id,
+                user,
+                scope: scope.into(),
+            };
+            self.tell(event, Audience::AllBut(vec![entry.id]));
+        }
+    }
+
+    fn tell_left(&mut self, user_id: UserId) {
+        if let Some(scope) = self.key.scope() {
+            self.tell(
+                ServerEvent::UserLeft {
+                    user_id,
+                    scope: scope.into(),
+                },
+                Audience::All,
+            );
+        }
+    }
+}

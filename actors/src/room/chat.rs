@@ -1,0 +1,83 @@
+//! Messages and typing.
+
+use std::sync::Arc;
+
+use collabflow_protocol::{event::ServerEvent, model::MessageDraft};
+use tokio::time::Instant;
+
+use super::{
+    effect::{Answer, Audience, Effect, Request},
+    message::Author,
+    state::{RoomState, Work},
+};
+use crate::{
+    key::RoomKey,
+    session::{
+        entry::SessionEntry,
+        reply::{Done, Reply},
+    },
+    store::PostOutcome,
+};
+
+impl RoomState {
+    pub(super) fn post(&mut self, author: &Author, draft: MessageDraft, reply: Reply) {
+        let sender = author.user().id;
+        let slot = self.ledger.pipeline.push(Work::Post(reply));
+        self.effects
+            .push(Effect::Ask(slot, Request::Post { draft, sender }));
+    }
+
+    pub(super) fn commit_post(&mut self, reply: Reply, answer: Answer) {
+        match answer {
+            Answer::Posted(PostOutcome::Posted(message)) => {
+                let message: Arc<_> = message.into();
+                self.tell(ServerEvent::NewMessage(Arc::clone(&message)), Audience::All);
+                self.effects
+                    .push(Effect::Answer(reply, Ok(Done::Message(message))));
+            }
+            Answer::Posted(PostOutcome::Repeated(message)) => {
+                self.effects
+                    .push(Effect::Answer(reply, Ok(Done::Message(message.into()))));
+            }
+            other => self.refuse_failed(reply, other),
+        }
+    }
+
+    pub(super) fn type_in(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        is_typing: bool,
+        reply: Reply,
+        now: Instant,
+    ) {
+        self.typing.set(entry, is_typing, now);
+        self.tell_typing(entry, is_typing);
+        self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
+    }
+
+    /// The session is gone, and so is its typing.
+    pub(super) fn stop_typing(&mut self, entry: &Arc<SessionEntry>) {
+        if self.typing.stop(entry.id) {
+            self.tell_typing(entry, false);
+        }
+    }
+
+    pub(super) fn tell_typing_ended(&mut self, now: Instant) {
+        for entry in self.typing.take_ended(now) {
+            self.tell_typing(&entry, false);
+        }
+    }
+
+    fn tell_typing(&mut self, entry: &SessionEntry, is_typing: bool) {
+        if let RoomKey::Chat(channel_id) = self.key {
+            let user = (*entry.user).clone();
+            let event = ServerEvent::UserTyping {
+                channel_id,
+                user_id: user.id,
+                user,
+                is_typing,
+            };
+            self.tell(event, Audience::AllBut(vec![entry.id]));
+        }
+    }
+}

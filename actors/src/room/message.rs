@@ -1,0 +1,107 @@
+//! What a room is told.
+
+use std::{collections::HashSet, sync::Arc};
+
+use collabflow_protocol::{
+    event::TaskCommand,
+    id::UserId,
+    model::{MessageDraft, UserBrief},
+};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::{
+    id::SessionId,
+    node::Caller,
+    outbox::Broadcast,
+    session::{entry::SessionEntry, reply::Reply},
+    store::{Once, OnceKind},
+};
+
+/// Who makes a change.
+#[derive(Clone, Debug)]
+pub(crate) enum Author {
+    /// A session, which hears its answer and not its event.
+    Session(Arc<SessionEntry>),
+    /// A REST call; the key by which a repeat of it is known goes with it.
+    Rest(Caller, Option<Once>),
+}
+
+impl Author {
+    pub(crate) fn user(&self) -> &Arc<UserBrief> {
+        match self {
+            Self::Session(entry) => &entry.user,
+            Self::Rest(caller, _) => &caller.user,
+        }
+    }
+
+    /// The key by which a repeat of a new task is known.
+    pub(crate) fn once(&self, client_id: Option<String>) -> Option<Once> {
+        match self {
+            Self::Session(entry) => client_id.map(|key| Once {
+                user: entry.user_id(),
+                kind: OnceKind::ClientId,
+                key,
+            }),
+            Self::Rest(_, once) => once.clone(),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Session(entry) => Some(entry.id),
+            Self::Rest(..) => None,
+        }
+    }
+}
+
+/// How a session goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// By its own will: told at once.
+    Left,
+    /// It went missing, or moved on without leaving: told when the grace is over.
+    Dropped,
+}
+
+/// What a room is told.
+#[derive(Debug)]
+pub(crate) enum RoomMessage {
+    /// A session wants in.
+    Join(Arc<SessionEntry>, Reply),
+    /// A session goes, for good.
+    Depart(Arc<SessionEntry>, Departure, Reply),
+    /// A session's connection is gone; it may come back for its seat.
+    Away(Arc<SessionEntry>),
+    /// A session takes the seat of one that is away, and hears what that one missed.
+    Return {
+        old: Arc<SessionEntry>,
+        new: Arc<SessionEntry>,
+    },
+    /// A task is to be changed, or a change announced.
+    Task(Author, Box<TaskCommand>, Reply),
+    /// A message is to be written.
+    Post(Author, MessageDraft, Reply),
+    /// A session types, or has stopped.
+    Typing(Arc<SessionEntry>, bool, Reply),
+    /// An event of another origin is to be told, to `only` these users, and not to those who have `heard` it.
+    Tell {
+        event: Arc<Broadcast>,
+        only: Option<Arc<HashSet<UserId>>>,
+        heard: Arc<Mutex<HashSet<SessionId>>>,
+        done: oneshot::Sender<()>,
+    },
+    /// Memberships have changed: read them anew, and let nobody stay who is none any more.
+    MembershipChanged(oneshot::Sender<()>),
+    /// What the room belongs to is gone: let nobody stay.
+    Close(oneshot::Sender<()>),
+    /// Answers of the store have come in; they are in the cell.
+    Answered,
+    /// Something may be due.
+    Tick,
+    /// Write out what has been queued.
+    Flush,
+    /// Breaks the actor, for tests of supervision.
+    #[cfg(feature = "testing")]
+    Panic,
+}

@@ -1,0 +1,133 @@
+//! Work that is at the store, in the order in which it was sent there.
+//!
+//! The store may work on many things at once; what comes back is let out in the order of sending, so that what is told
+//! follows the order of what was stored.
+
+use std::collections::VecDeque;
+
+/// Where a piece of work stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u64);
+
+#[derive(Debug)]
+pub(crate) struct Pipeline<W, A> {
+    /// The number of the first in the queue.
+    first: u64,
+    queue: VecDeque<Place<W, A>>,
+}
+
+#[derive(Debug)]
+struct Place<W, A> {
+    work: Option<W>,
+    answer: Option<A>,
+    /// It is at the store, and will be answered.
+    is_sent: bool,
+}
+
+impl<W, A> Default for Pipeline<W, A> {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            queue: VecDeque::new(),
+        }
+    }
+}
+
+impl<W, A> Pipeline<W, A> {
+    /// Lines up a piece of work.
+    pub(crate) fn push(&mut self, work: W) -> Slot {
+        self.queue.push_back(Place {
+            work: Some(work),
+            answer: None,
+            is_sent: false,
+        });
+        Slot(self.first + self.queue.len() as u64 - 1)
+    }
+
+    /// The work has been sent to the store.
+    pub(crate) fn sent(&mut self, slot: Slot) {
+        if let Some(place) = self.place(slot) {
+            place.is_sent = true;
+        }
+    }
+
+    /// Puts an answer to its work.
+    pub(crate) fn fill(&mut self, slot: Slot, answer: A) {
+        if let Some(place) = self.place(slot) {
+            place.answer = Some(answer);
+        }
+    }
+
+    /// The first in line, once it is answered.
+    pub(crate) fn pop(&mut self) -> Option<(W, A)> {
+        loop {
+            let front = self.queue.front_mut()?;
+            let done = match front.work.take() {
+                None => None,
+                Some(work) => match front.answer.take() {
+                    Some(answer) => Some((work, answer)),
+                    None => {
+                        front.work = Some(work);
+                        return None;
+                    }
+                },
+            };
+            self.queue.pop_front();
+            self.first += 1;
+            if done.is_some() {
+                return done;
+            }
+        }
+    }
+
+    /// Gives up what was lined up but never sent: nothing will ever answer it.
+    pub(crate) fn drop_unsent(&mut self) {
+        for place in self.queue.iter_mut().filter(|place| !place.is_sent) {
+            place.work = None;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<&mut Place<W, A>> {
+        let at = usize::try_from(slot.0.checked_sub(self.first)?).ok()?;
+        self.queue.get_mut(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_let_out_in_the_order_of_sending() {
+        let mut pipeline = Pipeline::default();
+        let [a, b, c] = ["a", "b", "c"].map(|work| pipeline.push(work));
+        pipeline.fill(c, 3);
+        pipeline.fill(b, 2);
+        assert_eq!(pipeline.pop(), None);
+        pipeline.fill(a, 1);
+        assert_eq!(
+            [pipeline.pop(), pipeline.pop(), pipeline.pop()],
+            [Some(("a", 1)), Some(("b", 2)), Some(("c", 3))]
+        );
+        let d = pipeline.push("d");
+        pipeline.fill(a, 9);
+        pipeline.fill(d, 4);
+        assert_eq!(pipeline.pop(), Some(("d", 4)));
+        assert!(pipeline.is_empty());
+    }
+
+    #[test]
+    fn what_was_never_sent_is_given_up_and_holds_nothing_up() {
+        let mut pipeline = Pipeline::default();
+        let [_, b] = ["a", "b"].map(|work| pipeline.push(work));
+        pipeline.sent(b);
+        pipeline.drop_unsent();
+        pipeline.fill(b, 2);
+        assert_eq!(pipeline.pop(), Some(("b", 2)));
+        assert!(pipeline.is_empty());
+    }
+}

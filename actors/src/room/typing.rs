@@ -1,0 +1,43 @@
+//! Who is typing in a channel. Typing ends by itself, so that a lost "stopped" does not type for ever.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{id::SessionId, session::entry::SessionEntry};
+
+/// How long one "is typing" lasts (contract, section 5).
+const LASTS: Duration = Duration::from_secs(6);
+
+#[derive(Debug, Default)]
+pub(crate) struct Typing {
+    ends: HashMap<SessionId, (Arc<SessionEntry>, Instant)>,
+}
+
+impl Typing {
+    /// The session types, or has stopped.
+    pub(crate) fn set(&mut self, entry: &Arc<SessionEntry>, is_typing: bool, now: Instant) {
+        if is_typing {
+            self.ends.insert(entry.id, (Arc::clone(entry), now + LASTS));
+        } else {
+            self.ends.remove(&entry.id);
+        }
+    }
+
+    /// The session is gone; true where it was typing.
+    pub(crate) fn stop(&mut self, session: SessionId) -> bool {
+        self.ends.remove(&session).is_some()
+    }
+
+    /// Takes out those whose typing has ended by itself.
+    pub(crate) fn take_ended(&mut self, now: Instant) -> Vec<Arc<SessionEntry>> {
+        self.ends
+            .extract_if(|_, (_, end)| *end <= now)
+            .map(|(_, (entry, _))| entry)
+            .collect()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.ends.values().map(|(_, end)| *end).min()
+    }
+}
