@@ -252,6 +252,12 @@ impl Config {
             .any(|network| network.contains(&peer))
     }
 
+    /// The file of the embedded store.
+    #[must_use]
+    pub fn store_path(&self) -> PathBuf {
+        self.data.dir.join("collabflow.db")
+    }
+
     /// What the engine is told.
     #[must_use]
     pub fn engine_settings(&self) -> Settings {

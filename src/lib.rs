@@ -1,4 +1,9 @@
 //! The outside world of CollabFlow: configuration, authentication, the edge and the stores.
 
+pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod server;
 pub mod store;
+pub mod telemetry;

@@ -1,2 +1,5 @@
 //! The `collabflow` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    collabflow::cli::run()
+}
