@@ -26,7 +26,8 @@ const WRONG_USE: u8 = 2;
     name = "collabflow",
     version,
     about,
-    after_help = "Without a command it serves."
+    after_help = "Without a command it serves.",
+    override_usage = "collabflow [--config <FILE>] [token | demo | config | help]"
 )]
 struct Cli {
     /// A TOML file of settings; `.env` and the environment override it
