@@ -37,7 +37,7 @@ pub struct Missed {
     pub complete: bool,
 }
 impl Outbox {
-    pub fn new() -> Arc<Self> {
+    pub fn for_tests() -> Arc<Self> {
         Arc::new(Self {})
     }
     pub fn wire(&self) -> Wire {

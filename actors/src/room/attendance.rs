@@ -102,6 +102,7 @@ impl RoomState {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
+        self.catch_up(new.id);
         self.tell_users(Audience::Only(vec![new.id]));
     }
 

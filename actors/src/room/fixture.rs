@@ -1,10 +1,31 @@
-//! Users and sessions for the tests of a room's parts.
+//! Users, sessions, tasks and a driven room for the tests of a room's rules.
 
 use std::sync::Arc;
 
 use collabflow_protocol::{
-    id::{ObjectId, UserId},
-    model::UserBrief,
+    event::{ServerEvent, TaskCommand},
+    id::{ObjectId, ProjectId, TaskId, UserId, WorkspaceId},
+    model::{Position, Priority, Role, Status, Task, TaskPatch, UserBrief},
+    time::Timestamp,
+};
+use tokio::time::{Duration, Instant};
+
+use super::{
+    effect::{Answer, Audience, Effect, Request},
+    message::{Author, RoomMessage},
+    pipeline::Slot,
+    state::{Command, RoomState},
+};
+use crate::{
+    id::SessionId,
+    key::RoomKey,
+    node::{Caller, Echo, Refusal, Settings},
+    outbox::Outbox,
+    session::{
+        entry::SessionEntry,
+        reply::{Done, Reply},
+    },
+    store::{CreateOutcome, Membership, TaskOutcome},
 };
 
 /// User number `n`.
@@ -15,4 +36,196 @@ pub(crate) fn user(n: u8) -> Arc<UserBrief> {
         name: format!("User {n}"),
         email: Some(format!("user{n}@example.com")),
     })
+}
+
+/// A session of user number `n`.
+pub(crate) fn session(n: u8) -> Arc<SessionEntry> {
+    SessionEntry::new(user(n), Outbox::for_tests())
+}
+
+pub(crate) const PROJECT: ProjectId = ProjectId(ObjectId::from_bytes([100; 12]));
+pub(crate) const WORKSPACE: WorkspaceId = WorkspaceId(ObjectId::from_bytes([101; 12]));
+pub(crate) const TASK: TaskId = TaskId(ObjectId::from_bytes([102; 12]));
+
+/// The task at version `version` with this title, in the column `todo`.
+pub(crate) fn task(version: u64, title: &str) -> Task {
+    let moment = Timestamp::from_millis(1_700_000_000_000).expect("valid");
+    Task {
+        id: TASK,
+        title: title.into(),
+        description: None,
+        status: Status::Todo,
+        priority: Priority::Medium,
+        assignee: None,
+        project: PROJECT,
+        workspace: WORKSPACE,
+        due_date: None,
+        subtasks: Vec::new(),
+        labels: Vec::new(),
+        created_by: None,
+        position: Position::stored("a0V"),
+        version,
+        created_at: moment,
+        updated_at: moment,
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        presence_grace: Duration::from_secs(5),
+        recovery_window: Duration::from_secs(120),
+        rejoin: true,
+        membership_max_age: Duration::from_secs(10),
+        write_by_socket: true,
+        rooms_per_session_max: 3,
+    }
+}
+
+/// A room whose clock and store are the test's.
+pub(crate) struct TestRoom {
+    pub(crate) state: RoomState,
+    pub(crate) now: Instant,
+    pub(crate) members: Membership,
+    asked: Vec<(Slot, Request)>,
+    told: Vec<(ServerEvent, Audience)>,
+    answered: Vec<Result<Done, Refusal>>,
+}
+
+impl TestRoom {
+    /// A project's room with users 1 to 9 as members.
+    pub(crate) fn new() -> Self {
+        Self::of(RoomKey::Project(PROJECT))
+    }
+
+    pub(crate) fn of(key: RoomKey) -> Self {
+        let now = Instant::now();
+        let roles = (1..=9).map(|n| (user(n).id, Role::Member)).collect();
+        Self {
+            state: RoomState::new(key, settings(), now),
+            now,
+            members: Membership {
+                roles,
+                workspace: Some(WORKSPACE),
+            },
+            asked: Vec::new(),
+            told: Vec::new(),
+            answered: Vec::new(),
+        }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.send(RoomMessage::Tick);
+    }
+
+    /// Sends a message; memberships are read at once.
+    pub(crate) fn send(&mut self, message: RoomMessage) {
+        self.apply(Command::Message(message));
+    }
+
+    fn apply(&mut self, command: Command) {
+        for effect in self.state.apply(command, self.now) {
+            match effect {
+                Effect::ReadMembership => {
+                    self.apply(Command::Membership(Ok(Some(self.members.clone()))))
+                }
+                Effect::Ask(slot, request) => self.asked.push((slot, request)),
+                Effect::Tell(event, audience) => self.told.push((event, audience)),
+                Effect::Answer(_, result) => self.answered.push(result),
+                Effect::Confirm(done) => drop(done.send(())),
+                Effect::TellOn(..) | Effect::Replay { .. } | Effect::MoveOn(..) => {}
+            }
+        }
+    }
+
+    /// Answers the oldest question to the store.
+    pub(crate) fn answer(&mut self, answer: Answer) {
+        let (slot, _) = self.asked.remove(0);
+        self.apply(Command::Answered(slot, answer));
+    }
+
+    pub(crate) fn asked(&self) -> &[(Slot, Request)] {
+        &self.asked
+    }
+
+    /// What was told since the last call, and to whom.
+    pub(crate) fn take_told(&mut self) -> Vec<(ServerEvent, Audience)> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// What was told since the last call to one session, by event name and payload.
+    pub(crate) fn heard_by(&mut self, session: SessionId) -> Vec<serde_json::Value> {
+        let told = self.take_told();
+        let hears = |audience: &Audience| match audience {
+            Audience::All => true,
+            Audience::AllBut(out) => !out.contains(&session),
+            Audience::Only(sessions) => sessions.contains(&session),
+        };
+        told.iter()
+            .filter(|(_, audience)| hears(audience))
+            .map(|(event, _)| serde_json::json!([event.name(), event]))
+            .collect()
+    }
+
+    pub(crate) fn take_answered(&mut self) -> Vec<Result<Done, Refusal>> {
+        std::mem::take(&mut self.answered)
+    }
+
+    pub(crate) fn join(&mut self, entry: &Arc<SessionEntry>) {
+        self.send(RoomMessage::Join(Arc::clone(entry), Reply::nobody()));
+    }
+
+    pub(crate) fn by_socket(&mut self, entry: &Arc<SessionEntry>, command: TaskCommand) {
+        self.send(RoomMessage::Task(
+            Author::Session(Arc::clone(entry)),
+            Box::new(command),
+            Reply::nobody(),
+        ));
+    }
+
+    /// A REST change by user `n` from a page of the old client: it is stored as `after`.
+    pub(crate) fn by_page(
+        &mut self,
+        n: u8,
+        command: TaskCommand,
+        before: Option<&Task>,
+        after: &Task,
+    ) {
+        let caller = Caller {
+            user: user(n),
+            echo: Echo::NotAuthor,
+        };
+        self.send(RoomMessage::Task(
+            Author::Rest(caller, None),
+            Box::new(command),
+            Reply::nobody(),
+        ));
+        let after = Box::new(after.clone());
+        self.answer(match before {
+            None => Answer::Created(CreateOutcome::Created(after)),
+            Some(before) => Answer::Changed(TaskOutcome::Changed {
+                before: Box::new(before.clone()),
+                after,
+                index: 0,
+            }),
+        });
+    }
+}
+
+/// `task:update` with these fields.
+pub(crate) fn patch(patch: TaskPatch) -> TaskCommand {
+    TaskCommand::Update {
+        task: TASK,
+        whole: None,
+        patch: Ok(patch),
+        expected: None,
+    }
+}
+
+/// A patch of the title.
+pub(crate) fn title(title: &str) -> TaskPatch {
+    TaskPatch {
+        title: Some(title.into()),
+        ..TaskPatch::default()
+    }
 }

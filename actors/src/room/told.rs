@@ -150,6 +150,18 @@ impl Told {
         settled
     }
 
+    /// Takes a session that is back off all untold: what it was left out of is the answer.
+    pub(crate) fn settle_all(&mut self, session: SessionId) -> Vec<Change> {
+        let mut settled = Vec::new();
+        for change in &mut self.changes {
+            if let Some(at) = change.untold.iter().position(|untold| *untold == session) {
+                change.untold.swap_remove(at);
+                settled.push(change.clone());
+            }
+        }
+        settled
+    }
+
     /// The changes that `is_announced` picks need no telling by the clock any more.
     pub(crate) fn announced(&mut self, task: TaskId, is_announced: impl Fn(&Change) -> bool) {
         for change in self
