@@ -127,7 +127,7 @@ impl TestRoom {
         for effect in self.state.apply(command, self.now) {
             match effect {
                 Effect::ReadMembership => {
-                    self.apply(Command::Membership(Ok(Some(self.members.clone()))))
+                    self.apply(Command::Membership(Ok(Some(self.members.clone()))));
                 }
                 Effect::Ask(slot, request) => self.asked.push((slot, request)),
                 Effect::Tell(event, audience) => self.told.push((event, audience)),

@@ -1,0 +1,60 @@
+//! One event for many sessions: serialized once, and encoded at most once for each form it is sent in.
+
+use std::sync::OnceLock;
+
+use collabflow_protocol::{event::ServerEvent, frame::Frame, plain, socket};
+use serde_json::value::RawValue;
+
+/// The form that a session's frames have on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Socket.IO packets in Engine.IO messages.
+    SocketIo,
+    /// Plain JSON messages.
+    Plain,
+}
+
+/// An event on its way to the members of a room.
+#[derive(Debug)]
+pub struct Broadcast {
+    name: &'static str,
+    payload: Box<RawValue>,
+    is_durable: bool,
+    socket_io: OnceLock<Frame>,
+    plain: OnceLock<Frame>,
+}
+
+impl Broadcast {
+    /// Serializes the event.
+    #[must_use]
+    pub fn new(event: &ServerEvent) -> Self {
+        let payload = serde_json::value::to_raw_value(event)
+            .expect("events have text for keys, and no failing parts");
+        Self {
+            name: event.name(),
+            payload,
+            is_durable: event.is_durable(),
+            socket_io: OnceLock::new(),
+            plain: OnceLock::new(),
+        }
+    }
+
+    /// The event in one of its forms.
+    #[must_use]
+    pub fn frame(&self, wire: Wire) -> &Frame {
+        match wire {
+            Wire::SocketIo => self
+                .socket_io
+                .get_or_init(|| socket::event_raw(self.name, &self.payload, None)),
+            Wire::Plain => self
+                .plain
+                .get_or_init(|| plain::event_raw(self.name, &self.payload)),
+        }
+    }
+
+    /// Whether who misses it must hear it later.
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+}

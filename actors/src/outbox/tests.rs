@@ -1,0 +1,200 @@
+//! The outbox against a socket that takes what the test lets it take.
+
+use collabflow_protocol::id::{ChannelId, ObjectId};
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Wall(Arc<Mutex<Taken>>);
+
+#[derive(Default)]
+struct Taken {
+    bytes: Vec<u8>,
+    calls: usize,
+    /// What it still takes; `None` is anything.
+    room: Option<usize>,
+}
+
+impl Socket for Wall {
+    fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut taken = self.0.lock();
+        taken.calls += 1;
+        let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+        let count = taken.room.unwrap_or(all.len()).min(all.len());
+        if count == 0 && !all.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        taken.bytes.extend(&all[..count]);
+        taken.room = taken.room.map(|room| room - count);
+        Ok(count)
+    }
+}
+
+const ROOM: RoomKey = RoomKey::Chat(ChannelId(ObjectId::from_bytes([1; 12])));
+const OTHER: RoomKey = RoomKey::Chat(ChannelId(ObjectId::from_bytes([2; 12])));
+
+fn frame(text: &str) -> Frame {
+    Frame::from_text(text)
+}
+
+fn outbox(bytes_max: usize) -> (Arc<Outbox>, Wall) {
+    let outbox = Outbox::new(
+        Wire::SocketIo,
+        OutboxLimits {
+            bytes_max,
+            stall_max: Duration::from_secs(10),
+        },
+    );
+    let wall = Wall::default();
+    outbox.attach(Box::new(wall.clone()));
+    (outbox, wall)
+}
+
+fn missed(outbox: &Outbox, room: RoomKey) -> Vec<String> {
+    let missed = outbox.take_missed(room);
+    assert!(missed.complete);
+    missed
+        .frames
+        .iter()
+        .map(|frame| String::from_utf8_lossy(frame.as_text()).into_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_queued_goes_out_in_one_write_and_in_order() {
+    let (outbox, wall) = outbox(1_000);
+    assert!(outbox.push(&frame("one")));
+    assert!(
+        !outbox.push(&frame("two")),
+        "somebody has undertaken to flush already"
+    );
+    outbox.flush();
+    assert_eq!(wall.0.lock().calls, 1);
+    assert_eq!(wall.0.lock().bytes, b"\x81\x03one\x81\x03two");
+    assert!(outbox.push(&frame("three")));
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_a_part_gets_the_rest_when_it_has_room() {
+    let (outbox, wall) = outbox(1_000);
+    wall.0.lock().room = Some(7);
+    outbox.push(&frame("one"));
+    outbox.push(&frame("two"));
+    outbox.flush();
+    assert!(outbox.blocked_for().is_some());
+    outbox.changed().await;
+    outbox.push(&frame("three"));
+    outbox.flush();
+    assert_eq!(
+        wall.0.lock().calls,
+        2,
+        "while it is full, only its own task tries again"
+    );
+    wall.0.lock().room = None;
+    outbox.resume();
+    assert_eq!(wall.0.lock().bytes, b"\x81\x03one\x81\x03two\x81\x05three");
+    assert!(outbox.blocked_for().is_none());
+}
+
+#[tokio::test]
+async fn more_frames_than_one_write_takes_all_go_out() {
+    let (outbox, wall) = outbox(10_000);
+    for number in 0..100 {
+        outbox.push(&frame(&format!("{number:03}")));
+    }
+    outbox.flush();
+    assert_eq!(wall.0.lock().bytes.len(), 500);
+    assert_eq!(wall.0.lock().calls, 4);
+}
+
+#[tokio::test]
+async fn a_full_outbox_closes_its_session() {
+    let (outbox, wall) = outbox(100);
+    wall.0.lock().room = Some(0);
+    outbox.push(&frame(&"x".repeat(60)));
+    assert_eq!(outbox.closed(), None);
+    outbox.push(&frame(&"x".repeat(60)));
+    assert_eq!(outbox.closed(), Some(CloseReason::OutboxFull));
+    outbox.changed().await;
+    assert!(!outbox.push(&frame("more")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outbox_whose_socket_takes_nothing_for_too_long_closes_its_session() {
+    let (outbox, wall) = outbox(1_000);
+    wall.0.lock().room = Some(0);
+    outbox.send(&frame("one"));
+    tokio::time::advance(Duration::from_secs(9)).await;
+    outbox.send(&frame("two"));
+    assert_eq!(outbox.closed(), None);
+    tokio::time::advance(Duration::from_millis(1_001)).await;
+    outbox.send(&frame("three"));
+    assert_eq!(outbox.closed(), Some(CloseReason::OutboxStalled));
+}
+
+#[tokio::test]
+async fn a_poll_takes_what_fits_and_one_frame_at_least() {
+    let outbox = Outbox::for_tests();
+    for text in ["a", "bb", "ccc"] {
+        outbox.send(&frame(text));
+    }
+    outbox.changed().await;
+    assert_eq!(outbox.take(1), [frame("a")]);
+    assert_eq!(outbox.take(100), [frame("bb"), frame("ccc")]);
+    assert!(!outbox.has_frames());
+    outbox.send(&frame("d"));
+    let wall = Wall::default();
+    outbox.attach(Box::new(wall.clone()));
+    assert_eq!(wall.0.lock().bytes, b"\x81\x01d");
+}
+
+#[tokio::test]
+async fn what_was_not_wholly_written_and_what_comes_later_is_kept_for_each_room() {
+    let (outbox, wall) = outbox(1_000);
+    outbox.push_durable(ROOM, &frame("heard"));
+    outbox.flush();
+    wall.0.lock().room = Some(2);
+    outbox.push_durable(ROOM, &frame("half"));
+    outbox.push(&frame("typing"));
+    outbox.push_durable(OTHER, &frame("other"));
+    outbox.flush();
+    outbox.park();
+    outbox.push_durable(ROOM, &frame("later"));
+    outbox.push(&frame("typing again"));
+    assert_eq!(missed(&outbox, ROOM), ["half", "later"]);
+    assert_eq!(missed(&outbox, OTHER), ["other"]);
+    assert_eq!(missed(&outbox, ROOM), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_too_late_to_be_read_is_missed_too() {
+    let (outbox, _wall) = outbox(1_000);
+    outbox.push_durable(ROOM, &frame("read"));
+    outbox.flush();
+    tokio::time::advance(Duration::from_millis(50)).await;
+    let since = Instant::now();
+    outbox.push_durable(ROOM, &frame("unread"));
+    outbox.flush();
+    outbox.close(CloseReason::ConnectionLost);
+    outbox.push_durable(ROOM, &frame("later"));
+    outbox.park_unheard(since);
+    assert_eq!(missed(&outbox, ROOM), ["unread", "later"]);
+}
+
+#[tokio::test]
+async fn a_room_of_which_too_much_was_missed_is_incomplete_and_others_are_not() {
+    let (outbox, _wall) = outbox(100);
+    outbox.park();
+    outbox.push_durable(OTHER, &frame("little"));
+    for _ in 0..3 {
+        outbox.push_durable(ROOM, &frame(&"x".repeat(60)));
+    }
+    assert_eq!(
+        outbox.take_missed(ROOM),
+        Missed {
+            frames: Vec::new(),
+            complete: false
+        }
+    );
+    assert_eq!(missed(&outbox, OTHER), ["little"]);
+}
