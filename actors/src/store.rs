@@ -13,6 +13,10 @@
 //! an outcome, not an error. One suite, `store::contract`, holds every implementation to this.
 
 mod change;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 mod types;
 
 use collabflow_protocol::{

@@ -43,6 +43,17 @@ pub enum Membered {
     Project(ProjectId),
 }
 
+impl Membered {
+    /// Its id, of whichever kind.
+    #[must_use]
+    pub const fn id(self) -> ObjectId {
+        match self {
+            Self::Workspace(id) => id.0,
+            Self::Project(id) => id.0,
+        }
+    }
+}
+
 /// A change of one membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberChange {
