@@ -1,35 +1,93 @@
+//! The embedded store: the contract, its groups of writes, its file.
+
+mod contract;
+mod damage;
+mod durable;
+mod group;
+mod shared;
+
+use std::{path::PathBuf, sync::mpsc};
+
+use collabflow_actors::{
+    id::{IdSource, now},
+    store::StoreError,
+};
+use tempfile::TempDir;
+
 use super::*;
 
-fn id(n: u8) -> collabflow_protocol::id::ObjectId {
-    collabflow_protocol::id::ObjectId::from_bytes([n; 12])
+/// A folder that goes away at the end, and the file in it.
+struct Place {
+    folder: TempDir,
+    ids: IdSource,
 }
 
-#[tokio::test]
-async fn smoke() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let store =
-        SqliteStore::open(&dir.path().join("x/collabflow.db"), &Options::default()).expect("opens");
-    store.ping().await.expect("pings");
-    let now = Timestamp::from_millis(5).expect("time");
-    let w = store
-        .create_workspace(WorkspaceId(id(1)), "w".into(), UserId(id(2)), now)
-        .await
-        .expect("made");
-    assert_eq!(w.members.len(), 1);
-    let p = store
-        .create_project(
-            ProjectId(id(3)),
-            ProjectDraft {
-                name: "p".into(),
-                description: None,
-                workspace: w.id,
-            },
-            UserId(id(2)),
-            now,
-        )
-        .await
-        .expect("made");
-    assert_eq!(store.project(ProjectId(id(3))).await.expect("read"), p);
-    store.close().await;
-    assert!(store.ping().await.is_err());
+impl Place {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder for tests"),
+            ids: IdSource::default(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("collabflow.db")
+    }
+
+    fn open(&self) -> SqliteStore {
+        self.open_with(&Options::default())
+    }
+
+    fn open_with(&self, options: &Options) -> SqliteStore {
+        SqliteStore::open(&self.path(), options).expect("the store opens")
+    }
+
+    /// A connection as another program would have one.
+    fn connection(&self) -> Connection {
+        let db = Connection::open(self.path()).expect("the file opens");
+        db.busy_timeout(Options::default().busy_timeout)
+            .expect("a plain setting");
+        db
+    }
+
+    fn id<T: From<collabflow_protocol::id::ObjectId>>(&self) -> T {
+        self.ids.next()
+    }
+
+    /// A call that writes one document.
+    fn write(&self, store: &SqliteStore, name: &str) -> Answer<Workspace> {
+        store.create_workspace(self.id(), name.into(), self.owner(), now())
+    }
+
+    /// The same user each time.
+    fn owner(&self) -> UserId {
+        "0102030405060708090a0b0c".parse().expect("an id")
+    }
+
+    /// The names of what [`Self::write`] stored, in order.
+    async fn names(&self, store: &SqliteStore) -> Vec<String> {
+        let list = ok(store.workspaces_of(self.owner())).await;
+        list.into_iter().map(|workspace| workspace.name).collect()
+    }
+}
+
+async fn ok<T>(answer: Answer<T>) -> T {
+    answer.await.expect("the store answers")
+}
+
+/// Keeps the writer busy until the sender is used or dropped.
+fn block(store: &SqliteStore) -> (mpsc::Sender<()>, Answer<()>) {
+    let (release, released) = mpsc::channel();
+    let (started, is_started) = mpsc::channel();
+    let answer = store.write(move |_| {
+        started.send(()).expect("the test waits");
+        released.recv().ok();
+        Ok(())
+    });
+    is_started.recv().expect("the writer runs");
+    (release, answer)
+}
+
+fn is_unavailable<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Unavailable(_)))
 }

@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes all writes that wait, and commits them as one group with one sync.
+//! The one thread that writes: it takes all writes that wait, and those that come meanwhile, and commits them as one
+//! group with one sync.
 //!
 //! Each write of a group has a savepoint of its own: one that fails, or panics, is undone alone. Nobody is answered
 //! before the commit; where that fails, none of the group is written, and each is told so.
@@ -105,10 +106,11 @@ fn commit(db: &Connection, group: impl Iterator<Item = Job>) -> (Vec<Ran>, Resul
     let mut all = Vec::new();
     for job in group {
         let ran = match &state {
-            Ok(()) => run_within(db, job).unwrap_or_else(|(ran, error)| {
-                state = Err(error::refused(&error));
+            Ok(()) => {
+                let (ran, result) = run_within(db, job);
+                state = result;
                 ran
-            }),
+            }
             Err(error) => job(Err(error.clone())),
         };
         all.push(ran);
@@ -127,20 +129,24 @@ fn commit(db: &Connection, group: impl Iterator<Item = Job>) -> (Vec<Ran>, Resul
     (all, outcome)
 }
 
-/// Runs one write within its savepoint. The error is one of the whole transaction: a full disk ends it, for example.
-fn run_within(db: &Connection, job: Job) -> Result<Ran, (Ran, rusqlite::Error)> {
+/// Runs one write within its savepoint. The result is that of the whole transaction.
+fn run_within(db: &Connection, job: Job) -> (Ran, Result<(), StoreError>) {
     if let Err(error) = run(db, "SAVEPOINT one", []) {
-        let ran = job(Err(error::refused(&error)));
-        return Err((ran, error));
+        let error = error::refused(&error);
+        return (job(Err(error.clone())), Err(error));
     }
     let ran = job(Ok(db));
+    if db.is_autocommit() {
+        // SQLite does so for some errors of the disk.
+        let error = StoreError::Unavailable("the group of writes was rolled back".into());
+        return (ran, Err(error));
+    }
     let undone = if ran.keep {
         Ok(0)
     } else {
         run(db, "ROLLBACK TO one", [])
     };
-    match undone.and_then(|_| run(db, "RELEASE one", [])) {
-        Ok(_) => Ok(ran),
-        Err(error) => Err((ran, error)),
-    }
+    let result = undone.and_then(|_| run(db, "RELEASE one", []));
+    let result = result.map(drop).map_err(|error| error::refused(&error));
+    (ran, result)
 }

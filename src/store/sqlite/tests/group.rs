@@ -1,0 +1,163 @@
+use futures_util::future::join_all;
+
+use super::*;
+
+#[tokio::test]
+async fn writes_that_wait_share_one_commit() {
+    let place = Place::new();
+    let store = place.open();
+    let (release, blocked) = block(&store);
+    let before = store.commits();
+    let writes: Vec<_> = (0..200)
+        .map(|number| place.write(&store, &number.to_string()))
+        .collect();
+    drop(release);
+    for answer in join_all(writes).await {
+        answer.expect("the store answers");
+    }
+    ok(blocked).await;
+    // What came while the first ran is in its group.
+    assert_eq!(store.commits() - before, 1);
+    assert_eq!(place.names(&store).await.len(), 200);
+}
+
+#[tokio::test]
+async fn a_write_that_fails_or_panics_is_undone_alone() {
+    let place = Place::new();
+    let store = place.open();
+    let (release, _) = block(&store);
+    let first = place.write(&store, "first");
+    let failed = store.write(|db| {
+        db.execute(
+            "INSERT INTO once VALUES (x'00', 'a', 'a', x'00', '', 0)",
+            [],
+        )?;
+        db.execute("INSERT INTO workspaces (id) VALUES (NULL)", [])
+    });
+    let panicked = store.write(|db| -> rusqlite::Result<()> {
+        db.execute(
+            "INSERT INTO once VALUES (x'01', 'a', 'a', x'00', '', 0)",
+            [],
+        )?;
+        panic!("a fault of ours");
+    });
+    let last = place.write(&store, "last");
+    drop(release);
+    ok(first).await;
+    assert!(matches!(failed.await, Err(StoreError::Failed(_))));
+    assert!(matches!(panicked.await, Err(StoreError::Failed(_))));
+    ok(last).await;
+    assert_eq!(place.names(&store).await, ["first", "last"]);
+    let left: i64 =
+        ok(store.read(|db| db.query_row("SELECT count(*) FROM once", [], |row| row.get(0)))).await;
+    assert_eq!(left, 0);
+}
+
+/// SQLite ends a transaction by itself after some errors: nobody may be told of a success that was undone.
+#[tokio::test]
+async fn a_group_whose_transaction_ends_early_is_refused_whole() {
+    let place = Place::new();
+    let store = place.open();
+    let (release, blocked) = block(&store);
+    let first = place.write(&store, "first");
+    let ended = store.write(|db| db.execute_batch("ROLLBACK"));
+    let last = place.write(&store, "last");
+    drop(release);
+    for answer in [first, last] {
+        assert!(is_unavailable(&answer.await));
+    }
+    assert!(is_unavailable(&ended.await));
+    assert!(is_unavailable(&blocked.await));
+    ok(place.write(&store, "after")).await;
+    assert_eq!(place.names(&store).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_group_whose_commit_fails_is_refused_whole() {
+    let place = Place::new();
+    let store = place.open();
+    let (release, _) = block(&store);
+    let first = place.write(&store, "first");
+    // A reference that leads nowhere, which is looked at by the commit alone.
+    let broken = store.write(|db| {
+        db.execute_batch(
+            "PRAGMA defer_foreign_keys = ON;
+            INSERT INTO projects VALUES (x'00', 'p', NULL, x'00', x'00', 0, 0);",
+        )
+    });
+    let last = place.write(&store, "last");
+    drop(release);
+    for answer in [first, last] {
+        assert!(answer.await.is_err());
+    }
+    assert!(broken.await.is_err());
+    ok(place.write(&store, "after")).await;
+    assert_eq!(place.names(&store).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_read_that_panics_is_alone_in_that() {
+    let place = Place::new();
+    let store = place.open();
+    for _ in 0..2 * Options::default().readers {
+        let read = store.read(|_| -> rusqlite::Result<()> { panic!("a fault of ours") });
+        assert!(matches!(read.await, Err(StoreError::Failed(_))));
+    }
+    assert_eq!(place.names(&store).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_writes_nothing() {
+    let place = Place::new();
+    let store = place.open_with(&Options {
+        queue: 2,
+        ..Options::default()
+    });
+    let (release, _) = block(&store);
+    let [first, second, third] = ["first", "second", "third"].map(|name| place.write(&store, name));
+    assert!(is_unavailable(&third.await));
+    drop(release);
+    ok(first).await;
+    ok(second).await;
+    assert_eq!(place.names(&store).await, ["first", "second"]);
+    ok(place.write(&store, "fourth")).await;
+}
+
+#[tokio::test]
+async fn reads_do_not_wait_for_the_writer() {
+    let place = Place::new();
+    let store = place.open();
+    ok(place.write(&store, "here")).await;
+    let (release, blocked) = block(&store);
+    let waiting = place.write(&store, "not yet");
+    assert_eq!(place.names(&store).await, ["here"]);
+    drop(release);
+    ok(blocked).await;
+    ok(waiting).await;
+    assert_eq!(place.names(&store).await, ["here", "not yet"]);
+}
+
+#[tokio::test]
+async fn a_known_user_that_connects_writes_nothing() {
+    let place = Place::new();
+    let store = place.open();
+    let other = place.connection();
+    let changes = || -> i64 {
+        other
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .expect("it is always known")
+    };
+    let user = User {
+        id: place.owner(),
+        name: "Ada".into(),
+        email: Some("ada@example.com".into()),
+        avatar: None,
+    };
+    let nothing = changes();
+    ok(store.remember(user.clone())).await;
+    let once = changes();
+    assert_ne!(once, nothing);
+    ok(store.remember(user.clone())).await;
+    ok(store.ping()).await;
+    assert_eq!(changes(), once);
+}
