@@ -102,8 +102,10 @@ pub struct Outbox {
     wire: Wire,
     limits: OutboxLimits,
     state: Mutex<State>,
-    /// Wakes the connection's task, or a poll that waits.
+    /// Wakes the connection's task: the socket is full, or all is closed.
     changed: Notify,
+    /// Wakes the poll that waits: there are frames, or all is closed.
+    polled: Notify,
 }
 
 struct State {
@@ -160,6 +162,7 @@ impl Outbox {
             limits,
             state: Mutex::new(state),
             changed: Notify::new(),
+            polled: Notify::new(),
         })
     }
 
@@ -254,7 +257,7 @@ impl Outbox {
     fn write_locked(&self, state: &mut State) {
         if let Link::Polling = state.link {
             if !state.queue.is_empty() {
-                self.changed.notify_one();
+                self.polled.notify_one();
             }
             return;
         }
@@ -305,16 +308,14 @@ impl Outbox {
         frames
     }
 
-    /// Waits until something has changed that concerns the transport: frames for a poll, a full socket, a close. It may
-    /// also return for no reason.
+    /// Waits until the socket is full, or all is closed. It may also return for no reason.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Whether frames wait for a poll.
-    #[must_use]
-    pub fn has_frames(&self) -> bool {
-        !self.state.lock().queue.is_empty()
+    /// Waits until there are frames for a poll, or all is closed. It may also return for no reason.
+    pub async fn polled(&self) {
+        self.polled.notified().await;
     }
 
     /// How long the socket has been full: the connection's task is to wait for room in it.
@@ -340,8 +341,8 @@ impl Outbox {
             tracing::debug!(%reason, "a connection is closed");
         }
         state.park(self.limits.bytes_max);
-        self.changed.notify_waiters();
         self.changed.notify_one();
+        self.polled.notify_one();
     }
 
     /// Why it is closed, if it is.

@@ -1,0 +1,5 @@
+//! The edge: how requests and connections come in, and what they are answered.
+
+pub mod cors;
+pub mod engine;
+pub mod listener;

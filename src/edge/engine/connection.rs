@@ -1,0 +1,179 @@
+//! An Engine.IO session: what stays the same while its transport changes.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use collabflow_actors::{
+    id::PrivateId,
+    node::Ended,
+    outbox::{CloseReason, Outbox, OutboxLimits, Wire},
+};
+use collabflow_protocol::{
+    engine::{Handshake, Transport},
+    frame::Frame,
+};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
+
+use super::{Context, heartbeat::Heartbeat, packets::Packets, websocket::WebSocket};
+
+pub(super) struct Connection {
+    /// The session's secret: whoever has it may poll.
+    pub(super) sid: String,
+    pub(super) outbox: Arc<Outbox>,
+    context: Arc<Context>,
+    opened: Instant,
+    heartbeat: Mutex<Heartbeat>,
+    /// One message is taken at a time, whichever transport it came by.
+    pub(super) packets: tokio::sync::Mutex<Packets>,
+    pub(super) polling: Polling,
+    stage: Mutex<Stage>,
+}
+
+/// How far the transport has come.
+enum Stage {
+    /// Polling; a WebSocket may be handed to the connection's task here.
+    Polling(oneshot::Sender<WebSocket>),
+    /// A WebSocket has been opened beside it, and is being probed.
+    Probing(oneshot::Sender<WebSocket>),
+    Websocket,
+}
+
+/// The state of a connection's polls.
+#[derive(Default)]
+pub(super) struct Polling {
+    pub(super) is_getting: AtomicBool,
+    pub(super) is_posting: AtomicBool,
+    /// The waiting poll is to be answered, with nothing if need be.
+    pub(super) released: Notify,
+    /// When frames were last handed out, until the next poll proves that they have arrived.
+    pub(super) handed_out: Mutex<Option<Instant>>,
+}
+
+impl Connection {
+    /// Opens a session on a transport. The handshake is the first frame; the receiver gets the WebSocket of an upgrade.
+    pub(super) fn open(
+        context: &Arc<Context>,
+        transport: Transport,
+    ) -> (Arc<Self>, oneshot::Receiver<WebSocket>) {
+        let settings = &context.settings;
+        let now = Instant::now();
+        let limits = OutboxLimits {
+            bytes_max: settings.outbox_bytes,
+            stall_max: settings.outbox_stall,
+        };
+        let heartbeat = Heartbeat::new(
+            settings.ping_interval,
+            settings.ping_timeout,
+            settings.connect_timeout,
+            now,
+        );
+        let (upgrade, upgraded) = oneshot::channel();
+        let stage = match transport {
+            Transport::Polling => Stage::Polling(upgrade),
+            Transport::Websocket => Stage::Websocket,
+        };
+        let connection = Arc::new(Self {
+            sid: PrivateId::random().to_string(),
+            outbox: Outbox::new(Wire::SocketIo, limits),
+            context: Arc::clone(context),
+            opened: now,
+            heartbeat: Mutex::new(heartbeat),
+            packets: tokio::sync::Mutex::default(),
+            polling: Polling::default(),
+            stage: Mutex::new(stage),
+        });
+        connection.outbox.send(&connection.handshake(transport));
+        context
+            .connections
+            .insert(connection.sid.clone(), Arc::clone(&connection));
+        (connection, upgraded)
+    }
+
+    fn handshake(&self, transport: Transport) -> Frame {
+        let settings = &self.context.settings;
+        let handshake = Handshake {
+            sid: &self.sid,
+            upgrades: transport.upgrades(),
+            ping_interval: settings.ping_interval,
+            ping_timeout: settings.ping_timeout,
+            max_payload: settings.max_payload,
+        };
+        handshake.encode()
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(super) fn heartbeat(&self) -> MutexGuard<'_, Heartbeat> {
+        self.heartbeat.lock()
+    }
+
+    /// A namespace was joined.
+    pub(super) fn connected(&self) {
+        self.heartbeat().connected(self.opened.elapsed());
+    }
+
+    /// Whether polls are answered: until an upgrade is done.
+    pub(super) fn is_polling(&self) -> bool {
+        !matches!(*self.stage.lock(), Stage::Websocket)
+    }
+
+    /// Begins an upgrade; false where there is one, or the transport is a WebSocket already.
+    pub(super) fn begin_probe(&self) -> bool {
+        let mut stage = self.stage.lock();
+        match std::mem::replace(&mut *stage, Stage::Websocket) {
+            Stage::Polling(upgrade) => {
+                *stage = Stage::Probing(upgrade);
+                true
+            }
+            other => {
+                *stage = other;
+                false
+            }
+        }
+    }
+
+    /// Ends an upgrade: with a WebSocket it is done, without one the polls go on.
+    pub(super) fn end_probe(&self, websocket: Option<WebSocket>) {
+        let mut stage = self.stage.lock();
+        if let Stage::Probing(upgrade) = std::mem::replace(&mut *stage, Stage::Websocket) {
+            match websocket {
+                None => *stage = Stage::Polling(upgrade),
+                Some(websocket) => {
+                    self.heartbeat().upgraded(Instant::now());
+                    // A connection that has just ended drops the socket, which closes it.
+                    drop(upgrade.send(websocket));
+                }
+            }
+        }
+    }
+
+    /// Ends the connection: nothing finds it any more, and its session hears how it went.
+    pub(super) async fn end(&self, reason: CloseReason) {
+        self.context.connections.remove(&self.sid);
+        self.outbox.close(reason);
+        self.packets.lock().await.end(Ended::Dropped);
+    }
+}
+
+/// One request of a kind at a time; given back when the request has ended, however it did.
+pub(super) struct Turn<'a>(&'a AtomicBool);
+
+impl<'a> Turn<'a> {
+    pub(super) fn take(flag: &'a AtomicBool) -> Option<Self> {
+        (!flag.swap(true, Ordering::AcqRel)).then_some(Self(flag))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

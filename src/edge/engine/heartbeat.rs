@@ -1,0 +1,136 @@
+//! When to ping, when to give up, and how long a round trip takes. Pure: the time is given.
+//!
+//! The server pings `ping_interval` after the last pong, and gives up where no pong comes within `ping_timeout`; other
+//! traffic proves nothing (Engine.IO 4).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    interval: Duration,
+    timeout: Duration,
+    beat: Beat,
+    /// When a connection that has joined no namespace is closed.
+    connect_by: Option<Instant>,
+    round_trip: Duration,
+}
+
+#[derive(Debug)]
+enum Beat {
+    PingAt(Instant),
+    Pinged { at: Instant, pong_by: Instant },
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before this.
+    At(Instant),
+    Ping,
+    PingTimeout,
+    ConnectTimeout,
+}
+
+impl Heartbeat {
+    pub(super) fn new(
+        interval: Duration,
+        timeout: Duration,
+        connect_timeout: Duration,
+        now: Instant,
+    ) -> Self {
+        Self {
+            interval,
+            timeout,
+            beat: Beat::PingAt(now + interval),
+            connect_by: Some(now + connect_timeout),
+            round_trip: Duration::ZERO,
+        }
+    }
+
+    /// What is due now. A ping that is due counts as sent.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        if self.connect_by.is_some_and(|by| by <= now) {
+            return Due::ConnectTimeout;
+        }
+        let next = match self.beat {
+            Beat::PingAt(at) if at <= now => {
+                self.beat = Beat::Pinged {
+                    at: now,
+                    pong_by: now + self.timeout,
+                };
+                return Due::Ping;
+            }
+            Beat::Pinged { pong_by, .. } if pong_by <= now => return Due::PingTimeout,
+            Beat::PingAt(at) | Beat::Pinged { pong_by: at, .. } => at,
+        };
+        Due::At(self.connect_by.map_or(next, |by| by.min(next)))
+    }
+
+    pub(super) fn pong(&mut self, now: Instant) {
+        if let Beat::Pinged { at, .. } = self.beat {
+            self.round_trip = now - at;
+            self.beat = Beat::PingAt(now + self.interval);
+        }
+    }
+
+    /// The transport has changed under a ping: it need not be answered.
+    pub(super) fn upgraded(&mut self, now: Instant) {
+        if let Beat::Pinged { .. } = self.beat {
+            self.beat = Beat::PingAt(now + self.interval);
+        }
+    }
+
+    /// A namespace was joined, so long after the connection was opened.
+    pub(super) fn connected(&mut self, after: Duration) {
+        self.connect_by = None;
+        if self.round_trip.is_zero() {
+            self.round_trip = after;
+        }
+    }
+
+    /// The last round trip that was seen.
+    pub(super) const fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn the_next_ping_is_an_interval_after_the_last_pong() {
+        let start = Instant::now();
+        let mut heart = Heartbeat::new(25 * S, 20 * S, 45 * S, start);
+        heart.connected(S);
+        assert_eq!(heart.due(start), Due::At(start + 25 * S));
+        assert_eq!(heart.due(start + 25 * S), Due::Ping);
+        assert_eq!(heart.due(start + 25 * S), Due::At(start + 45 * S));
+        heart.pong(start + 30 * S);
+        assert_eq!(heart.due(start + 45 * S), Due::At(start + 55 * S));
+        assert_eq!(heart.round_trip(), 5 * S);
+        assert_eq!(heart.due(start + 55 * S), Due::Ping);
+        assert_eq!(heart.due(start + 75 * S), Due::PingTimeout);
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_namespace_is_closed_in_time() {
+        let start = Instant::now();
+        let mut heart = Heartbeat::new(25 * S, 20 * S, 10 * S, start);
+        assert_eq!(heart.due(start), Due::At(start + 10 * S));
+        assert_eq!(heart.due(start + 10 * S), Due::ConnectTimeout);
+    }
+
+    #[tokio::test]
+    async fn a_ping_that_an_upgrade_has_overtaken_needs_no_pong() {
+        let start = Instant::now();
+        let mut heart = Heartbeat::new(S, S, 45 * S, start);
+        assert_eq!(heart.due(start + S), Due::Ping);
+        heart.upgraded(start + S);
+        assert_eq!(heart.due(start + S), Due::At(start + 2 * S));
+    }
+}

@@ -1,0 +1,56 @@
+//! The upgrade from polling to a WebSocket.
+//!
+//! The client opens a WebSocket beside its polls and sends `2probe`; it is answered `3probe`, and from then on the
+//! waiting poll is released again and again, so that the client can stop polling. With `5` the WebSocket takes over.
+//! Until then nothing but the probe's answer goes out on it, and whatever fails on it leaves the polls as they were.
+
+use std::{sync::Arc, time::Duration};
+
+use collabflow_protocol::engine::{self, PacketKind};
+use hyper::upgrade::OnUpgrade;
+
+use super::{
+    connection::Connection,
+    websocket::{Message, WebSocket},
+};
+
+/// How often the waiting poll is released.
+const RELEASE_EVERY: Duration = Duration::from_millis(100);
+
+/// Probes a WebSocket that was opened for this connection; in the end it has taken over, or is closed.
+pub(super) async fn probe(connection: Arc<Connection>, upgrade: OnUpgrade) {
+    let settings = &connection.context().settings;
+    let probed = tokio::time::timeout(settings.upgrade_timeout, async {
+        let mut websocket = WebSocket::accept(upgrade, settings.max_payload)
+            .await
+            .ok()?;
+        expect(&mut websocket, PacketKind::Ping, "probe").await?;
+        websocket.write_now(engine::pong_probe().as_websocket());
+        tokio::select! {
+            upgraded = expect(&mut websocket, PacketKind::Upgrade, "") => upgraded?,
+            never = release_polls(&connection) => match never {},
+        }
+        Some(websocket)
+    });
+    connection.end_probe(probed.await.ok().flatten());
+}
+
+async fn expect(websocket: &mut WebSocket, kind: PacketKind, data: &str) -> Option<()> {
+    loop {
+        match websocket.next().await?.ok()? {
+            Message::Text(text) => {
+                let packet = engine::Packet::decode(&text).ok()?;
+                return (packet.kind == kind && packet.data == data).then_some(());
+            }
+            Message::Ping(_) | Message::Pong(_) => {}
+            _ => return None,
+        }
+    }
+}
+
+async fn release_polls(connection: &Connection) -> std::convert::Infallible {
+    loop {
+        connection.polling.released.notify_waiters();
+        tokio::time::sleep(RELEASE_EVERY).await;
+    }
+}
