@@ -1,7 +1,8 @@
 //! The accept loop over the edge's service.
 //!
 //! warp's own server sets no TCP_NODELAY, no header timeout and no cap on connections, so this one does: every
-//! connection counts against `limits.connections` for as long as it lives, upgraded or not.
+//! connection counts against `limits.connections` for as long as it lives, upgraded or not. Each request has the address
+//! of its peer and the connection's [`Place`] in its extensions.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -32,11 +33,7 @@ pub struct ListenerSettings {
     pub drain: Duration,
 }
 
-/// The other end of a request's connection; in the request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
-
-/// A connection's place under the cap; in the request's extensions, for whoever takes the connection over.
+/// A connection's place under the cap, for whoever takes the connection over.
 #[derive(Clone, Debug)]
 pub struct Place(#[allow(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
 
@@ -102,7 +99,7 @@ async fn converse(
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(place.clone());
         let service = service.clone();
         async move { Ok::<_, Infallible>(service.answer(request).await) }
