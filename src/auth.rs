@@ -88,8 +88,7 @@ impl From<AuthError> for ClientError {
         match error {
             AuthError::Missing => Self::new(ErrorCode::Unauthorized, "Authentication required"),
             AuthError::Invalid => Self::new(ErrorCode::Unauthorized, "Invalid or expired token"),
-            AuthError::Store(StoreError::Failed(_)) => Self::internal(),
-            AuthError::Store(_) => Self::unavailable(),
+            AuthError::Store(error) => error.into(),
         }
     }
 }

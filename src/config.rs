@@ -237,6 +237,13 @@ impl Config {
         layers.extract()
     }
 
+    /// The defaults alone.
+    #[must_use]
+    pub fn defaults() -> Self {
+        let defaults = layer::Layers::default().extract();
+        defaults.expect("the compiled-in defaults are valid")
+    }
+
     /// The effective configuration as a file would have it, secrets masked.
     #[must_use]
     pub fn to_toml(&self) -> String {

@@ -2,4 +2,7 @@
 
 pub mod cors;
 pub mod engine;
+pub mod health;
 pub mod listener;
+pub mod rejection;
+pub mod rest;

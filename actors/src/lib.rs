@@ -1,5 +1,6 @@
 //! Sessions, rooms, registry and supervision, and the traits of what they stand on.
 
+pub mod directory;
 pub mod id;
 pub mod key;
 pub mod node;

@@ -1,0 +1,140 @@
+//! The directory: workspaces, projects, their members and channels, and who may do what with them.
+//!
+//! It decides by the stored roles, writes, and then tells the rooms. Changes within one workspace take turns, so that
+//! events come in the order of the writes; and whoever has lost a membership is out of the rooms before the answer.
+
+mod channel;
+mod member;
+mod project;
+mod task;
+mod workspace;
+
+use std::{collections::HashSet, sync::Arc};
+
+use collabflow_protocol::{
+    error::ClientError,
+    event::ServerEvent,
+    id::{ProjectId, UserId, WorkspaceId},
+    model::{Member, Project, Role, Workspace},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{
+    key::RoomKey,
+    node::Node,
+    store::{Store, StoreError},
+};
+
+/// Workspaces that share a turn cost each other a little time, nothing else.
+const TURNS: usize = 64;
+const NO_WORKSPACE: &str = "Workspace not found or access denied";
+const NO_PROJECT: &str = "Project not found or access denied";
+const ROLE: &str = "Your role does not allow this";
+
+/// Workspaces, projects, members and channels, over a node. Clones are the same directory.
+#[derive(Clone)]
+pub struct Directory {
+    node: Node,
+    turns: Arc<[Mutex<()>; TURNS]>,
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Failed(_) => tracing::error!(%error, "a request failed"),
+            _ => tracing::warn!(%error, "a request was turned away"),
+        }
+        error.for_client()
+    }
+}
+
+impl Directory {
+    /// The directory of a node's store, whose changes are told in its rooms.
+    #[must_use]
+    pub fn new(node: Node) -> Self {
+        Self {
+            node,
+            turns: Arc::new(std::array::from_fn(|_| Mutex::default())),
+        }
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.node.store()
+    }
+
+    /// Waits until nothing else is being changed in the workspace.
+    async fn turn(&self, workspace: WorkspaceId) -> MutexGuard<'_, ()> {
+        // The last byte counts up from one id to the next.
+        let place = usize::from(workspace.0.bytes()[11]) % TURNS;
+        self.turns[place].lock().await
+    }
+
+    /// The workspace and the user's role there; it is not found by who is no member.
+    async fn workspace_of(
+        &self,
+        user: UserId,
+        id: WorkspaceId,
+    ) -> Result<(Workspace, Role), ClientError> {
+        let workspace = self.store().workspace(id).await?;
+        workspace
+            .and_then(|workspace| {
+                let role = role_of(&workspace.members, user)?;
+                Some((workspace, role))
+            })
+            .ok_or_else(|| ClientError::not_found(NO_WORKSPACE))
+    }
+
+    /// The project and the user's role there; it is not found by who is no member.
+    async fn project_of(
+        &self,
+        user: UserId,
+        id: ProjectId,
+    ) -> Result<(Project, Role), ClientError> {
+        let project = self.store().project(id).await?;
+        project
+            .and_then(|project| {
+                let role = role_of(&project.members, user)?;
+                Some((project, role))
+            })
+            .ok_or_else(|| ClientError::not_found(NO_PROJECT))
+    }
+
+    /// Tells what became of a project in its room and its workspace's, to its members.
+    async fn tell_project(&self, project: &Project, event: ServerEvent) {
+        let rooms = [
+            RoomKey::Project(project.id),
+            RoomKey::Workspace(project.workspace),
+        ];
+        let members = ids(&project.members).collect();
+        self.node.tell(&rooms, event, Some(members)).await;
+    }
+
+    /// The rooms whose members are the project's: its own, its own channel's and its channels'.
+    async fn rooms_of_project(&self, id: ProjectId) -> Result<Vec<RoomKey>, ClientError> {
+        let channels = self.store().channels(id).await?;
+        let mut rooms = vec![RoomKey::Project(id), RoomKey::Chat(id.0.into())];
+        rooms.extend(channels.iter().map(|channel| RoomKey::Chat(channel.id)));
+        Ok(rooms)
+    }
+}
+
+fn role_of(members: &[Member], user: UserId) -> Option<Role> {
+    let is_user = |member: &&Member| member.user.as_ref().is_some_and(|other| other.id == user);
+    members.iter().find(is_user).map(|member| member.role)
+}
+
+fn ids(members: &[Member]) -> impl Iterator<Item = UserId> {
+    members
+        .iter()
+        .filter_map(|member| member.user.as_ref().map(|user| user.id))
+}
+
+fn allowed(may: bool) -> Result<(), ClientError> {
+    may.then_some(())
+        .ok_or_else(|| ClientError::forbidden(ROLE))
+}
+
+/// The members of several things together.
+fn together(all: impl IntoIterator<Item = UserId>) -> Option<HashSet<UserId>> {
+    Some(all.into_iter().collect())
+}

@@ -1,0 +1,188 @@
+//! REST: every route of the contract's section 3, by one table ([`route`]).
+//!
+//! A request goes through the same steps whatever it asks for: its route, who asks, whether that is too often, its
+//! body, and then the handler. All of it runs in a task of its own, so that a client that goes away cannot stop a
+//! change between its writing and its telling, and a panic ends in a 500 and nowhere else.
+//!
+//! The peer's address is taken from a [`SocketAddr`] among the request's extensions, where the listener puts it.
+
+mod answer;
+mod auth;
+mod body;
+mod caller;
+mod channel;
+mod project;
+mod rate;
+mod request;
+mod route;
+mod task;
+mod workspace;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Buf;
+use collabflow_actors::{directory::Directory, node::Node};
+use collabflow_protocol::{error::ClientError, id::UserId, model::User};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use warp::{
+    Filter,
+    filters::BoxedFilter,
+    http::{HeaderMap, Method},
+    reject,
+    reply::Response,
+};
+
+use self::{
+    rate::RateLimit,
+    request::Request,
+    route::{Found, Handler},
+};
+use super::rejection::Failure;
+use crate::{
+    auth::{Auth, Passwords},
+    config::Config,
+};
+
+/// What handlers need.
+pub struct Rest {
+    config: Arc<Config>,
+    node: Node,
+    directory: Directory,
+    auth: Arc<Auth>,
+    passwords: Passwords,
+    /// Requests of each user.
+    requests: RateLimit<UserId>,
+    /// Tries to log in, by address and email.
+    logins: RateLimit<(std::net::IpAddr, String)>,
+}
+
+type Answer = Result<Response, Failure>;
+type Body = BoxStream<'static, Result<bytes::Bytes, warp::Error>>;
+
+/// A request before anybody has looked at it.
+struct Incoming {
+    method: Method,
+    /// Below the prefix, without the first slash.
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    peer: Option<SocketAddr>,
+    body: Body,
+}
+
+impl Rest {
+    /// Over this node.
+    #[must_use]
+    pub fn new(node: Node, auth: Arc<Auth>, config: Arc<Config>) -> Arc<Self> {
+        let limits = &config.limits;
+        Arc::new(Self {
+            directory: Directory::new(node.clone()),
+            passwords: Passwords::default(),
+            requests: RateLimit::new(limits.requests_per_second.into(), limits.requests_burst),
+            logins: RateLimit::new(
+                f64::from(limits.login_per_minute) / 60.0,
+                limits.login_per_minute,
+            ),
+            node,
+            auth,
+            config,
+        })
+    }
+
+    /// Every route below the prefix; what is not below it is left to other filters.
+    #[must_use]
+    pub fn routes(self: Arc<Self>) -> BoxedFilter<(Response,)> {
+        let prefix = self.config.api.prefix.clone();
+        let path = warp::path::full().and_then(move |path: warp::path::FullPath| {
+            let below = path
+                .as_str()
+                .strip_prefix(&prefix)
+                .and_then(|path| path.strip_prefix('/'))
+                .map(ToOwned::to_owned);
+            async { below.ok_or_else(reject::not_found) }
+        });
+        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+        let body = warp::body::stream().map(|body| boxed(body));
+        path.and(warp::method())
+            .and(query)
+            .and(warp::header::headers_cloned())
+            .and(warp::ext::optional::<SocketAddr>())
+            .and(body)
+            .then(move |path, method, query, headers, peer, body| {
+                let incoming = Incoming {
+                    method,
+                    path,
+                    query,
+                    headers,
+                    peer,
+                    body,
+                };
+                Arc::clone(&self).answer(incoming)
+            })
+            .boxed()
+    }
+
+    async fn answer(self: Arc<Self>, incoming: Incoming) -> Response {
+        let handling = tokio::spawn(self.handle(incoming));
+        // The panic itself has been printed where it happened.
+        let answer = handling.await.unwrap_or_else(|error| {
+            tracing::error!(reason = %error, "a request handler broke");
+            Err(ClientError::internal().into())
+        });
+        answer.unwrap_or_else(|failure| failure.response())
+    }
+
+    async fn handle(self: Arc<Self>, incoming: Incoming) -> Answer {
+        let Incoming {
+            method,
+            path,
+            query,
+            headers,
+            peer,
+            body,
+        } = incoming;
+        let (handler, params) = match route::find(&method, &path) {
+            Found::Handler(handler, params) => (handler, params),
+            Found::OtherMethods(allowed) => return Err(Failure::method_not_allowed(&allowed)),
+            Found::Nothing => return Err(Failure::no_route()),
+        };
+        let user = match handler {
+            Handler::Open(_) => None,
+            Handler::User(_) => Some(self.known_user(&headers).await?),
+        };
+        let body = if body::is_expected(&method) {
+            body::read(&headers, body, self.config.limits.max_body).await?
+        } else {
+            serde_json::Map::new()
+        };
+        let request = Request {
+            rest: self,
+            params,
+            query,
+            headers,
+            peer,
+            body,
+        };
+        match (handler, user) {
+            (Handler::User(handler), Some(user)) => handler(request, user).await,
+            (Handler::Open(handler), _) => handler(request).await,
+            (Handler::User(_), None) => Err(ClientError::internal().into()),
+        }
+    }
+
+    async fn known_user(&self, headers: &HeaderMap) -> Result<User, Failure> {
+        let identity = self.auth.identify(caller::token(headers)).await;
+        let user = identity.map_err(ClientError::from)?.user;
+        self.requests
+            .take(user.id)
+            .map_err(|wait| Failure::rate_limited("Too many requests", wait))?;
+        Ok(user)
+    }
+}
+
+fn boxed<B: Buf + 'static>(
+    body: impl futures_util::Stream<Item = Result<B, warp::Error>> + Send + 'static,
+) -> Body {
+    body.map_ok(|mut part| part.copy_to_bytes(part.remaining()))
+        .boxed()
+}

@@ -1,0 +1,95 @@
+//! `/auth`: accounts and what users say of themselves.
+
+use collabflow_actors::{id::now, store::NewAccount};
+use collabflow_protocol::{
+    error::{ClientError, ErrorCode},
+    model::{Credentials, Registration, User, UserPatch},
+};
+use serde_json::json;
+
+use super::{Answer, Failure, Rest, answer, request::Request};
+use crate::auth::Busy;
+
+pub(super) async fn register(request: Request) -> Answer {
+    let rest = &request.rest;
+    if !rest.config.auth.registration {
+        return Err(ClientError::forbidden("Registration is closed").into());
+    }
+    let Registration {
+        name,
+        email,
+        password,
+    } = Registration::parse(&request.body, request.unknown())?;
+    let taken = || ClientError::new(ErrorCode::Conflict, "This email already has an account");
+    let store = rest.node.store();
+    if store
+        .account(email.clone())
+        .await
+        .map_err(ClientError::from)?
+        .is_some()
+    {
+        return Err(taken().into());
+    }
+    let password_hash = rest.passwords.hash(password).await.map_err(busy)?;
+    let account = NewAccount {
+        id: rest.node.ids().next(),
+        name,
+        email,
+        password_hash,
+        now: now(),
+    };
+    let user = store
+        .register(account)
+        .await
+        .map_err(ClientError::from)?
+        .ok_or_else(taken)?;
+    Ok(answer::created(&welcome(rest, &user)))
+}
+
+pub(super) async fn login(request: Request) -> Answer {
+    let rest = &request.rest;
+    let Credentials { email, password } = Credentials::parse(&request.body, request.unknown())?;
+    rest.logins
+        .take((request.address(), email.clone()))
+        .map_err(|wait| Failure::rate_limited("Too many tries to log in", wait))?;
+    let account = rest
+        .node
+        .store()
+        .account(email)
+        .await
+        .map_err(ClientError::from)?;
+    let (user, hash) = account
+        .map(|account| (account.user, account.password_hash))
+        .unzip();
+    let is_right = rest.passwords.verify(password, hash).await.map_err(busy)?;
+    match user.filter(|_| is_right) {
+        Some(user) => Ok(answer::ok(&welcome(rest, &user))),
+        None => Err(ClientError::new(ErrorCode::Unauthorized, "Invalid email or password").into()),
+    }
+}
+
+pub(super) async fn me(_: Request, user: User) -> Answer {
+    Ok(answer::ok(&user))
+}
+
+pub(super) async fn update_me(request: Request, user: User) -> Answer {
+    let patch = UserPatch::parse(&request.body, request.unknown())?;
+    let updated = request
+        .rest
+        .node
+        .store()
+        .update_user(user.id, patch, now())
+        .await;
+    let updated = updated.map_err(ClientError::from)?;
+    Ok(answer::ok(
+        &updated.ok_or_else(|| ClientError::not_found("User not found"))?,
+    ))
+}
+
+fn welcome(rest: &Rest, user: &User) -> serde_json::Value {
+    json!({ "token": rest.auth.issue(user), "user": user })
+}
+
+fn busy(_: Busy) -> ClientError {
+    ClientError::unavailable()
+}
