@@ -5,10 +5,17 @@ use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     model::{Credentials, Registration, User, UserPatch},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Answer, Failure, Rest, answer, request::Request};
 use crate::auth::Busy;
+
+/// What somebody gets who has shown a right password.
+#[derive(Serialize)]
+struct Welcome<'a> {
+    token: String,
+    user: &'a User,
+}
 
 pub(super) async fn register(request: Request) -> Answer {
     let rest = &request.rest;
@@ -86,8 +93,11 @@ pub(super) async fn update_me(request: Request, user: User) -> Answer {
     ))
 }
 
-fn welcome(rest: &Rest, user: &User) -> serde_json::Value {
-    json!({ "token": rest.auth.issue(user), "user": user })
+fn welcome<'a>(rest: &Rest, user: &'a User) -> Welcome<'a> {
+    Welcome {
+        token: rest.auth.issue(user),
+        user,
+    }
 }
 
 fn busy(_: Busy) -> ClientError {

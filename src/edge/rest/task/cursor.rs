@@ -33,7 +33,7 @@ mod tests {
         };
         let text = write(cursor);
         assert_eq!(read(text.to_str().expect("text")), Some(cursor));
-        for text in ["", "x", "MTIz", "__________________________8"] {
+        for text in ["", "x", "MTIz", "f_________________________8"] {
             assert_eq!(read(text), None, "{text}");
         }
     }
