@@ -23,7 +23,10 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct Failure(Box<Reason>);
+
+#[derive(Clone, Debug)]
+struct Reason {
     error: ClientError,
     /// The task as it is, in a conflict.
     task: Option<Box<Task>>,
@@ -60,11 +63,12 @@ const fn status(code: ErrorCode) -> StatusCode {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let is_passing = matches!(error.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
-        Self {
-            header: is_passing.then(|| retry_after(RETRY)),
+        let header = is_passing.then(|| retry_after(RETRY));
+        Self(Box::new(Reason {
             error,
             task: None,
-        }
+            header,
+        }))
     }
 }
 
@@ -74,10 +78,9 @@ impl From<Refusal> for Failure {
             Refusal::Conflict(task) => Some(task.clone()),
             Refusal::Error(_) => None,
         };
-        Self {
-            task,
-            ..refusal.into_error().into()
-        }
+        let mut failure = Self::from(refusal.into_error());
+        failure.0.task = task;
+        failure
     }
 }
 
@@ -91,37 +94,39 @@ impl Failure {
     /// The route has other methods.
     #[must_use]
     pub fn method_not_allowed(allowed: &str) -> Self {
-        let error = ClientError::new(
-            ErrorCode::MethodNotAllowed,
-            format!("This address takes {allowed} only"),
-        );
-        Self {
-            header: HeaderValue::from_str(allowed)
-                .ok()
-                .map(|value| (ALLOW, value)),
-            ..error.into()
-        }
+        let message = format!("This address takes {allowed} only");
+        let allow = HeaderValue::from_str(allowed).ok();
+        Self::from(ClientError::new(ErrorCode::MethodNotAllowed, message))
+            .with_header(allow.map(|allow| (ALLOW, allow)))
     }
 
     /// Too many requests; one will be taken in so long.
     #[must_use]
     pub fn rate_limited(message: &str, wait: Duration) -> Self {
-        Self {
-            header: Some(retry_after(wait)),
-            ..ClientError::new(ErrorCode::RateLimited, message).into()
-        }
+        Self::from(ClientError::new(ErrorCode::RateLimited, message))
+            .with_header(Some(retry_after(wait)))
+    }
+
+    fn with_header(mut self, header: Option<(HeaderName, HeaderValue)>) -> Self {
+        self.0.header = header;
+        self
     }
 
     /// The answer.
     #[must_use]
     pub fn response(&self) -> Response {
+        let Reason {
+            error,
+            task,
+            header,
+        } = self.0.as_ref();
         let body = Body {
-            error: &self.error,
-            task: self.task.as_deref(),
+            error,
+            task: task.as_deref(),
         };
         let mut response = warp::reply::json(&body).into_response();
-        *response.status_mut() = status(self.error.code);
-        if let Some((name, value)) = self.header.clone() {
+        *response.status_mut() = status(error.code);
+        if let Some((name, value)) = header.clone() {
             response.headers_mut().insert(name, value);
         }
         response

@@ -102,7 +102,7 @@ impl Rest {
             async { below.ok_or_else(reject::not_found) }
         });
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        let body = warp::body::stream().map(|body| boxed(body));
+        let body = warp::body::stream().map(boxed);
         path.and(warp::method())
             .and(query)
             .and(warp::header::headers_cloned())
