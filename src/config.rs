@@ -21,6 +21,7 @@ use collabflow_protocol::validate::Unknown;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::edge::engine;
 pub use error::ConfigError;
 pub use origin::AllowedOrigin;
 pub use secret::{MadeSecret, Secret};
@@ -275,6 +276,20 @@ impl Config {
             membership_max_age: self.membership.max_age,
             write_by_socket: self.tasks.write_by_socket,
             rooms_per_session_max: self.limits.rooms_per_session,
+        }
+    }
+
+    /// What the transports are told.
+    #[must_use]
+    pub const fn transport_settings(&self) -> engine::Settings {
+        engine::Settings {
+            max_payload: self.limits.max_payload,
+            outbox_bytes: self.limits.outbox_bytes,
+            outbox_stall: self.limits.outbox_stall,
+            ping_interval: self.engine.ping_interval,
+            ping_timeout: self.engine.ping_timeout,
+            upgrade_timeout: self.engine.upgrade_timeout,
+            connect_timeout: self.limits.connect_timeout,
         }
     }
 

@@ -1,77 +1,177 @@
-//! The server: one node over the embedded store, and the edge around it.
+//! The server: one node over the embedded store, and the edge around it, from start to end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use collabflow_actors::{node::Node, store::Store};
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tower_service::Service;
-use warp::{Filter, reply::Response};
+use hyper::{Request, body::Incoming};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tower_service::Service as _;
+use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use crate::{
     auth::{self, Auth, Tokens},
     config::Config,
-    edge::{health, rejection, rest::Rest},
+    edge::{
+        cors::Cors,
+        engine, health,
+        listener::{self, ListenerSettings},
+        rejection,
+        rest::Rest,
+    },
     store::{Options, SqliteStore},
     telemetry,
 };
 
-/// Serves until the process is told to end.
+/// How long requests may take to finish once the server ends.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A server that is running.
+pub struct Server {
+    address: SocketAddr,
+    node: Node,
+    end: oneshot::Sender<()>,
+    accepting: JoinHandle<()>,
+    engine: Arc<engine::Context>,
+    store: Arc<SqliteStore>,
+}
+
+/// Serves until the process is told to end (SIGTERM or SIGINT).
 ///
 /// # Errors
 /// When the data cannot be opened, or the address is taken.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let path = config.store_path();
-    let store = SqliteStore::open(&path, &Options::default())
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    let store: Arc<dyn Store> = Arc::new(store);
-    let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
-    let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
-    let node = Node::start(Arc::clone(&store), config.engine_settings()).await;
-    let config = Arc::new(config);
-    let rest = Rest::new(node, auth, Arc::clone(&config));
-    let routes = health::routes(store)
-        .or(rest.routes())
-        .unify()
-        .recover(rejection::recover)
-        .unify()
-        .boxed();
-    let address = (config.server.host.as_str(), config.server.port);
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!(
-            "cannot listen on {}:{}",
-            config.server.host, config.server.port
-        )
-    })?;
-    telemetry::listening(listener.local_addr()?);
-    accept(listener, warp::service(routes)).await
+    let server = Server::start(config).await?;
+    telemetry::listening(server.address);
+    told_to_end().await?;
+    tracing::info!("ending");
+    server.stop().await
 }
 
-async fn accept<S>(listener: TcpListener, service: S) -> anyhow::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = std::convert::Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    loop {
-        let (stream, peer): (_, SocketAddr) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let service = service.clone();
-        let call = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            service.clone().call(request)
-        });
-        tokio::spawn(async move {
-            let ended = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), call)
-                .await;
-            if let Err(error) = ended {
-                tracing::debug!(reason = %error, "a connection broke");
-            }
-        });
+impl Server {
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// When the data cannot be opened, or the address is taken.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let path = config.store_path();
+        let sqlite = SqliteStore::open(&path, &Options::default())
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        let sqlite = Arc::new(sqlite);
+        let store: Arc<dyn Store> = sqlite.clone();
+        let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
+        let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
+        let node = Node::start(Arc::clone(&store), config.engine_settings()).await;
+        let cors = Cors::new(config.cors.origins.clone(), config.cors.check_websocket);
+        let engine = engine::Context::new(
+            config.transport_settings(),
+            node.clone(),
+            Arc::clone(&auth),
+            cors.clone(),
+            config.validation.unknown.into(),
+        );
+
+        let host = (config.server.host.as_str(), config.server.port);
+        let listener = TcpListener::bind(host)
+            .await
+            .with_context(|| format!("cannot listen on {}:{}", host.0, host.1))?;
+        let address = listener.local_addr()?;
+        let settings = ListenerSettings {
+            connections_max: config.limits.connections,
+            header_timeout: config.limits.header_timeout,
+            drain: DRAIN,
+        };
+        let config = Arc::new(config);
+        let edge = Edge {
+            routes: health::routes(store)
+                .or(engine::routes(Arc::clone(&engine)))
+                .unify()
+                .or(Rest::new(node.clone(), auth, Arc::clone(&config)).routes())
+                .unify()
+                .recover(rejection::recover)
+                .unify()
+                .boxed(),
+            cors,
+            config,
+        };
+        let (end, ending) = oneshot::channel();
+        let accepting = tokio::spawn(listener::serve(listener, edge, settings, async {
+            // Whoever drops the server ends it too.
+            let _ = ending.await;
+        }));
+        Ok(Self {
+            address,
+            node,
+            end,
+            accepting,
+            engine,
+            store: sqlite,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The node inside.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Closes every connection, lets requests finish, and leaves everything that was acknowledged on disk.
+    ///
+    /// # Errors
+    /// When the accept loop had broken.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        // The listener may have ended by itself.
+        let _ = self.end.send(());
+        self.engine.close_all();
+        self.accepting.await.context("the accept loop broke")?;
+        self.node.stop().await;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// What answers requests: the routes, inside CORS.
+#[derive(Clone)]
+struct Edge {
+    routes: BoxedFilter<(Response,)>,
+    cors: Cors,
+    config: Arc<Config>,
+}
+
+impl listener::Service for Edge {
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        let path = request.uri().path();
+        let is_shared = path.starts_with("/socket.io") || path.starts_with(&self.config.api.prefix);
+        if !is_shared {
+            return self.route(request).await;
+        }
+        let headers = request.headers().clone();
+        if let Some(response) = self.cors.preflight(request.method(), &headers) {
+            return response;
+        }
+        let mut response = self.route(request).await;
+        self.cors.mark(&headers, &mut response);
+        response
+    }
+}
+
+impl Edge {
+    async fn route(&self, request: Request<Incoming>) -> Response {
+        let Ok(response) = warp::service(self.routes.clone()).call(request).await;
+        response
+    }
+}
+
+async fn told_to_end() -> std::io::Result<()> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
     }
 }
