@@ -50,6 +50,8 @@ pub enum StoreError {
 }
 
 /// Where documents are kept. See the module's head for what holds for every method.
+///
+/// Emails are passed in lower case, and found whatever the case they were claimed in.
 pub trait Store: Send + Sync + 'static {
     /// Whether the store can answer just now.
     fn ping(&self) -> Answer<()>;
@@ -62,7 +64,9 @@ pub trait Store: Send + Sync + 'static {
     fn user(&self, id: UserId) -> Answer<Option<User>>;
     /// The account that owns the email, else a user known from claims with it.
     fn user_by_email(&self, email: String) -> Answer<Option<User>>;
-    /// Remembers a user from its token's claims, unless it has an account. Known claims are brought up to date.
+    /// Remembers a user from its token's claims, unless it has an account. Known claims are brought up to date, but one
+    /// that is missing (an empty name, no email) takes nothing away, and a name that the user gave itself stays. Called
+    /// at each connect: claims that say nothing new write nothing.
     fn remember(&self, user: User) -> Answer<()>;
     /// Changes what a user says of itself, account or not; `None` where there is no such user.
     fn update_user(&self, id: UserId, patch: UserPatch, now: Timestamp) -> Answer<Option<User>>;
@@ -128,7 +132,7 @@ pub trait Store: Send + Sync + 'static {
     fn task(&self, id: TaskId) -> Answer<Option<Task>>;
     /// A task with its index in its column.
     fn placed_task(&self, id: TaskId) -> Answer<Option<(Task, u64)>>;
-    /// Adds a task at the top of its column.
+    /// Adds a task at the top of its column. A repeat is answered first, even where the project is gone.
     fn create_task(&self, new: NewTask) -> Answer<CreateOutcome>;
     /// Changes a task's fields; a new status puts it at the end of that column.
     fn update_task(&self, change: TaskChange) -> Answer<TaskOutcome>;

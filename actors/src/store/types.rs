@@ -102,7 +102,8 @@ pub struct Membership {
     pub workspace: Option<WorkspaceId>,
 }
 
-/// Everything that was deleted together with a workspace or a project.
+/// Everything that was deleted together with a workspace or a project. Their own channels, which have no documents, are
+/// not named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
     /// The projects.

@@ -6,12 +6,13 @@ mod durable;
 mod group;
 mod shared;
 
-use std::{path::PathBuf, sync::mpsc};
+use std::{path::PathBuf, sync::mpsc, time::Duration};
 
 use collabflow_actors::{
     id::{IdSource, now},
     store::StoreError,
 };
+use collabflow_protocol::id::ObjectId;
 use tempfile::TempDir;
 
 use super::*;
@@ -35,7 +36,11 @@ impl Place {
     }
 
     fn open(&self) -> SqliteStore {
-        self.open_with(&Options::default())
+        // A test beside others may wait for the disk as long as no user would.
+        self.open_with(&Options {
+            busy_timeout: Duration::from_secs(60),
+            ..Options::default()
+        })
     }
 
     fn open_with(&self, options: &Options) -> SqliteStore {
@@ -45,30 +50,30 @@ impl Place {
     /// A connection as another program would have one.
     fn connection(&self) -> Connection {
         let db = Connection::open(self.path()).expect("the file opens");
-        db.busy_timeout(Options::default().busy_timeout)
+        db.busy_timeout(Duration::from_secs(60))
             .expect("a plain setting");
         db
     }
 
-    fn id<T: From<collabflow_protocol::id::ObjectId>>(&self) -> T {
+    fn id<T: From<ObjectId>>(&self) -> T {
         self.ids.next()
     }
 
     /// A call that writes one document.
     fn write(&self, store: &SqliteStore, name: &str) -> Answer<Workspace> {
-        store.create_workspace(self.id(), name.into(), self.owner(), now())
-    }
-
-    /// The same user each time.
-    fn owner(&self) -> UserId {
-        "0102030405060708090a0b0c".parse().expect("an id")
+        store.create_workspace(self.id(), name.into(), owner(), now())
     }
 
     /// The names of what [`Self::write`] stored, in order.
     async fn names(&self, store: &SqliteStore) -> Vec<String> {
-        let list = ok(store.workspaces_of(self.owner())).await;
+        let list = ok(store.workspaces_of(owner())).await;
         list.into_iter().map(|workspace| workspace.name).collect()
     }
+}
+
+/// Whose all the documents are.
+fn owner() -> UserId {
+    "0102030405060708090a0b0c".parse().expect("an id")
 }
 
 async fn ok<T>(answer: Answer<T>) -> T {

@@ -1,5 +1,8 @@
 use std::fs;
 
+use collabflow_actors::store::{ONCE_WINDOW, Once, OnceKind};
+use collabflow_protocol::{model::TaskDraft, validate::Unknown};
+
 use super::*;
 
 #[tokio::test]
@@ -48,7 +51,7 @@ async fn closing_writes_what_waits() {
         ok(write).await;
     }
     assert!(is_unavailable(&place.write(&store, "late").await));
-    assert!(is_unavailable(&store.workspaces_of(place.owner()).await));
+    assert!(is_unavailable(&store.workspaces_of(owner()).await));
     store.close().await;
     let log = format!("{}-wal", place.path().display());
     assert!(!fs::exists(log).expect("a readable folder"));
@@ -76,10 +79,10 @@ async fn keys_of_yesterday_are_forgotten() {
         description: None,
         workspace: workspace.id,
     };
-    let project = ok(store.create_project(place.id(), draft, place.owner(), now())).await;
+    let project = ok(store.create_project(place.id(), draft, owner(), now())).await;
     let project = project.expect("its workspace is there");
     let today = now().millis();
-    let day = 24 * 60 * 60 * 1_000;
+    let day = i64::try_from(ONCE_WINDOW.as_millis()).expect("a day");
     for (key, at) in [
         ("old", today - day - 1),
         ("young", today - 1),
@@ -90,16 +93,12 @@ async fn keys_of_yesterday_are_forgotten() {
         let new = NewTask {
             id: place.id(),
             project: project.id,
-            draft: collabflow_protocol::model::TaskDraft::parse(
-                body,
-                collabflow_protocol::validate::Unknown::Reject,
-            )
-            .expect("a title is enough"),
+            draft: TaskDraft::parse(body, Unknown::Reject).expect("a title is enough"),
             subtask_ids: Vec::new(),
-            creator: place.owner(),
-            once: Some(collabflow_actors::store::Once {
-                user: place.owner(),
-                kind: collabflow_actors::store::OnceKind::Header,
+            creator: owner(),
+            once: Some(Once {
+                user: owner(),
+                kind: OnceKind::Header,
                 key: key.into(),
             }),
             now: Timestamp::from_millis(at).expect("a time of today"),
@@ -134,7 +133,7 @@ async fn a_full_disk_refuses_writes_and_keeps_what_it_has() {
     assert_eq!(place.names(&store).await.len(), kept);
     ok(store.ping()).await;
     // A deletion makes room.
-    let list = ok(store.workspaces_of(place.owner())).await;
+    let list = ok(store.workspaces_of(owner())).await;
     for workspace in &list[..kept / 2] {
         ok(store.delete_workspace(workspace.id)).await;
     }

@@ -138,6 +138,27 @@ async fn reads_do_not_wait_for_the_writer() {
 }
 
 #[tokio::test]
+async fn a_read_sees_one_state_from_its_begin_to_its_end() {
+    let place = Place::new();
+    let store = place.open();
+    ok(place.write(&store, "before")).await;
+    let (write, is_written) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
+    let read = store.read(move |db| {
+        let first = workspace::of_user(db, owner())?;
+        begun.send(()).expect("the test waits");
+        is_written.recv().ok();
+        Ok((first, workspace::of_user(db, owner())?))
+    });
+    has_begun.recv().expect("it is read");
+    ok(place.write(&store, "meanwhile")).await;
+    drop(write);
+    let (first, second) = ok(read).await;
+    assert_eq!(first, second);
+    assert_eq!(place.names(&store).await, ["before", "meanwhile"]);
+}
+
+#[tokio::test]
 async fn a_known_user_that_connects_writes_nothing() {
     let place = Place::new();
     let store = place.open();
@@ -148,7 +169,7 @@ async fn a_known_user_that_connects_writes_nothing() {
             .expect("it is always known")
     };
     let user = User {
-        id: place.owner(),
+        id: owner(),
         name: "Ada".into(),
         email: Some("ada@example.com".into()),
         avatar: None,

@@ -1,6 +1,6 @@
 //! One file, several processes: each store here stands for one.
 
-use std::{thread, time::Duration};
+use std::thread;
 
 use super::*;
 
