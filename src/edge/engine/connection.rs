@@ -27,7 +27,6 @@ pub(super) struct Connection {
     pub(super) sid: String,
     pub(super) outbox: Arc<Outbox>,
     context: Arc<Context>,
-    opened: Instant,
     heartbeat: Mutex<Heartbeat>,
     /// One message is taken at a time, whichever transport it came by.
     pub(super) packets: tokio::sync::Mutex<Packets>,
@@ -82,7 +81,6 @@ impl Connection {
             sid: PrivateId::random().to_string(),
             outbox: Outbox::new(Wire::SocketIo, limits),
             context: Arc::clone(context),
-            opened: now,
             heartbeat: Mutex::new(heartbeat),
             packets: tokio::sync::Mutex::default(),
             polling: Polling::default(),
@@ -117,7 +115,7 @@ impl Connection {
 
     /// A namespace was joined.
     pub(super) fn connected(&self) {
-        self.heartbeat().connected(self.opened.elapsed());
+        self.heartbeat().connected();
     }
 
     /// Whether polls are answered: until an upgrade is done.
@@ -147,7 +145,7 @@ impl Connection {
             match websocket {
                 None => *stage = Stage::Polling(upgrade),
                 Some(websocket) => {
-                    self.heartbeat().upgraded(Instant::now());
+                    self.heartbeat().pong(Instant::now());
                     // A connection that has just ended drops the socket, which closes it.
                     drop(upgrade.send(websocket));
                 }

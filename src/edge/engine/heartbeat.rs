@@ -1,4 +1,4 @@
-//! When to ping, when to give up, and how long a round trip takes. Pure: the time is given.
+//! When to ping, and when to give up. Pure: the time is given.
 //!
 //! The server pings `ping_interval` after the last pong, and gives up where no pong comes within `ping_timeout`; other
 //! traffic proves nothing (Engine.IO 4).
@@ -14,13 +14,12 @@ pub(super) struct Heartbeat {
     beat: Beat,
     /// When a connection that has joined no namespace is closed.
     connect_by: Option<Instant>,
-    round_trip: Duration,
 }
 
 #[derive(Debug)]
 enum Beat {
     PingAt(Instant),
-    Pinged { at: Instant, pong_by: Instant },
+    Pinged { pong_by: Instant },
 }
 
 /// What is due.
@@ -45,7 +44,6 @@ impl Heartbeat {
             timeout,
             beat: Beat::PingAt(now + interval),
             connect_by: Some(now + connect_timeout),
-            round_trip: Duration::ZERO,
         }
     }
 
@@ -57,42 +55,26 @@ impl Heartbeat {
         let next = match self.beat {
             Beat::PingAt(at) if at <= now => {
                 self.beat = Beat::Pinged {
-                    at: now,
                     pong_by: now + self.timeout,
                 };
                 return Due::Ping;
             }
-            Beat::Pinged { pong_by, .. } if pong_by <= now => return Due::PingTimeout,
-            Beat::PingAt(at) | Beat::Pinged { pong_by: at, .. } => at,
+            Beat::Pinged { pong_by } if pong_by <= now => return Due::PingTimeout,
+            Beat::PingAt(at) | Beat::Pinged { pong_by: at } => at,
         };
         Due::At(self.connect_by.map_or(next, |by| by.min(next)))
     }
 
+    /// A pong has come, or the transport has changed under the ping, which then needs no answer.
     pub(super) fn pong(&mut self, now: Instant) {
-        if let Beat::Pinged { at, .. } = self.beat {
-            self.round_trip = now - at;
-            self.beat = Beat::PingAt(now + self.interval);
-        }
-    }
-
-    /// The transport has changed under a ping: it need not be answered.
-    pub(super) fn upgraded(&mut self, now: Instant) {
         if let Beat::Pinged { .. } = self.beat {
             self.beat = Beat::PingAt(now + self.interval);
         }
     }
 
-    /// A namespace was joined, so long after the connection was opened.
-    pub(super) fn connected(&mut self, after: Duration) {
+    /// A namespace was joined.
+    pub(super) fn connected(&mut self) {
         self.connect_by = None;
-        if self.round_trip.is_zero() {
-            self.round_trip = after;
-        }
-    }
-
-    /// The last round trip that was seen.
-    pub(super) const fn round_trip(&self) -> Duration {
-        self.round_trip
     }
 }
 
@@ -106,13 +88,12 @@ mod tests {
     async fn the_next_ping_is_an_interval_after_the_last_pong() {
         let start = Instant::now();
         let mut heart = Heartbeat::new(25 * S, 20 * S, 45 * S, start);
-        heart.connected(S);
+        heart.connected();
         assert_eq!(heart.due(start), Due::At(start + 25 * S));
         assert_eq!(heart.due(start + 25 * S), Due::Ping);
         assert_eq!(heart.due(start + 25 * S), Due::At(start + 45 * S));
         heart.pong(start + 30 * S);
         assert_eq!(heart.due(start + 45 * S), Due::At(start + 55 * S));
-        assert_eq!(heart.round_trip(), 5 * S);
         assert_eq!(heart.due(start + 55 * S), Due::Ping);
         assert_eq!(heart.due(start + 75 * S), Due::PingTimeout);
     }
@@ -130,7 +111,7 @@ mod tests {
         let start = Instant::now();
         let mut heart = Heartbeat::new(S, S, 45 * S, start);
         assert_eq!(heart.due(start + S), Due::Ping);
-        heart.upgraded(start + S);
+        heart.pong(start + S);
         assert_eq!(heart.due(start + S), Due::At(start + 2 * S));
     }
 }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{self, error::CapacityError};
 use super::{
     connection::Connection,
     heartbeat::Due,
-    unheard::{End, unheard_since},
+    unheard::unheard_since,
     websocket::{Message, WebSocket},
 };
 
@@ -26,18 +26,8 @@ pub(super) async fn run_websocket(connection: Arc<Connection>, mut websocket: We
     websocket.attach_to(&connection.outbox);
     let reason = serve(&connection, &mut websocket).await;
     websocket.write_now(&frame::close(close_code(reason), ""));
-    let at = Instant::now();
-    let is_orderly = reason == CloseReason::PeerClosed && websocket.ended_orderly().await;
     drop(websocket);
-    end(
-        &connection,
-        End {
-            reason,
-            at,
-            is_orderly,
-        },
-    )
-    .await;
+    end(&connection, reason).await;
 }
 
 /// Lives as long as a connection that began with polling.
@@ -58,25 +48,16 @@ pub(super) async fn run_polling(
             break reason;
         }
     };
-    end(
-        &connection,
-        End {
-            reason,
-            at: Instant::now(),
-            is_orderly: true,
-        },
-    )
-    .await;
+    end(&connection, reason).await;
 }
 
-async fn end(connection: &Connection, end: End) {
-    let silence = connection.context().settings.ping_timeout;
-    let round_trip = connection.heartbeat().round_trip();
+async fn end(connection: &Connection, reason: CloseReason) {
+    let ping_timeout = connection.context().settings.ping_timeout;
     let handed_out = *connection.polling.handed_out.lock();
-    if let Some(since) = unheard_since(end, round_trip, handed_out, silence) {
+    if let Some(since) = unheard_since(reason, Instant::now(), ping_timeout, handed_out) {
         connection.outbox.park_unheard(since);
     }
-    connection.end(end.reason).await;
+    connection.end(reason).await;
 }
 
 /// Pings when it is time to; ends when there is no use in going on.

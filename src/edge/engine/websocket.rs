@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -127,17 +127,6 @@ impl WebSocket {
     /// The writing side, to wait for room on it while the other is read.
     pub(super) fn writer(&self) -> Arc<OwnedWriteHalf> {
         Arc::clone(&self.writer)
-    }
-
-    /// Waits for what the other side may still have to say of an end, and says whether it was an orderly one.
-    pub(super) async fn ended_orderly(&self) -> bool {
-        let stream: &TcpStream = self.writer.as_ref().as_ref();
-        let settled = tokio::time::timeout(
-            super::unheard::SETTLES_WITHIN,
-            stream.ready(Interest::ERROR),
-        )
-        .await;
-        settled.is_err() && matches!(stream.take_error(), Ok(None))
     }
 }
 
