@@ -1,17 +1,11 @@
 //! `/projects`.
 
-use collabflow_protocol::{
-    model::{MemberDraft, ProjectDraft, ProjectPatch, User},
-    validate::{Fields, Unknown},
-};
+use collabflow_protocol::model::{MemberDraft, ProjectDraft, ProjectPatch, User};
 
 use super::{Answer, answer, request::Request};
 
 pub(super) async fn list(request: Request, user: User) -> Answer {
-    let query = request.query();
-    let mut fields = Fields::new(&query);
-    let workspace = fields.id("workspaceId");
-    fields.finish(Unknown::Ignore)?;
+    let workspace = request.query_id("workspaceId")?;
     Ok(answer::ok(
         &request.directory().projects(user.id, workspace).await?,
     ))

@@ -46,23 +46,30 @@ impl Request {
 
     /// The id at this place among those of the path.
     pub(super) fn id_at<T: FromStr<Err = IdError>>(&self, place: usize) -> Result<T, ClientError> {
-        let text = self
-            .params
-            .get(place)
-            .map(String::as_str)
-            .unwrap_or_default();
-        text.parse().map_err(|error: IdError| {
-            ClientError::new(ErrorCode::BadId, format!("The id in the address {error}"))
-        })
+        let text = self.params.get(place).map(String::as_str);
+        parse_id(text.unwrap_or_default())
+    }
+
+    /// The id that a parameter of the query names, where it is given.
+    pub(super) fn query_id<T: FromStr<Err = IdError>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, ClientError> {
+        let query = self.query();
+        let text = query
+            .get(name)
+            .map(|value| value.as_str().unwrap_or_default());
+        text.map(parse_id).transpose()
     }
 
     /// The query's parameters as fields; an empty one is as good as absent.
     pub(super) fn query(&self) -> Map<String, Value> {
         let pairs = form_urlencoded::parse(self.query.as_bytes());
         let filled = pairs.filter(|(_, value)| !value.trim().is_empty());
-        let read = |value: &str| {
-            let number = value.trim().parse::<u64>().map(Value::from);
-            number.unwrap_or_else(|_| Value::from(value))
+        // An id may be all digits, and is longer than any number.
+        let read = |value: &str| match value.trim().parse::<u64>() {
+            Ok(number) if value.len() < 20 => Value::from(number),
+            _ => Value::from(value),
         };
         filled
             .map(|(name, value)| (name.into_owned(), read(&value)))
@@ -82,4 +89,10 @@ impl Request {
     pub(super) fn address(&self) -> IpAddr {
         caller::address(&self.headers, self.peer, &self.rest.config)
     }
+}
+
+fn parse_id<T: FromStr<Err = IdError>>(text: &str) -> Result<T, ClientError> {
+    text.parse().map_err(|error: IdError| {
+        ClientError::new(ErrorCode::BadId, format!("The id in the address {error}"))
+    })
 }
