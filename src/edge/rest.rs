@@ -117,19 +117,9 @@ impl Rest {
                     peer,
                     body,
                 };
-                Arc::clone(&self).answer(incoming)
+                contained(Arc::clone(&self).handle(incoming))
             })
             .boxed()
-    }
-
-    async fn answer(self: Arc<Self>, incoming: Incoming) -> Response {
-        let handling = tokio::spawn(self.handle(incoming));
-        // The panic itself has been printed where it happened.
-        let answer = handling.await.unwrap_or_else(|error| {
-            tracing::error!(reason = %error, "a request handler broke");
-            Err(ClientError::internal().into())
-        });
-        answer.unwrap_or_else(|failure| failure.response())
     }
 
     async fn handle(self: Arc<Self>, incoming: Incoming) -> Answer {
@@ -180,9 +170,48 @@ impl Rest {
     }
 }
 
+/// Runs a request in a task of its own, and answers whatever becomes of it.
+async fn contained(handling: impl Future<Output = Answer> + Send + 'static) -> Response {
+    // The panic itself has been printed where it happened.
+    let answer = tokio::spawn(handling).await.unwrap_or_else(|error| {
+        tracing::error!(reason = %error, "a request handler broke");
+        Err(ClientError::internal().into())
+    });
+    answer.unwrap_or_else(|failure| failure.response())
+}
+
 fn boxed<B: Buf + 'static>(
     body: impl futures_util::Stream<Item = Result<B, warp::Error>> + Send + 'static,
 ) -> Body {
     body.map_ok(|mut part| part.copy_to_bytes(part.remaining()))
         .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use warp::http::StatusCode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_in_a_500_and_nowhere_else() {
+        let response = contained(async { panic!("a test breaks this handler") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    /// It may have written already: whoever must hear of it still has to.
+    #[tokio::test]
+    async fn a_request_goes_on_when_its_client_has_gone() {
+        let ((go, gone), (done, heard)) = (oneshot::channel::<()>(), oneshot::channel());
+        let mut handling = Box::pin(contained(async move {
+            let _ = gone.await;
+            let _ = done.send(());
+            Err(Failure::no_route())
+        }));
+        assert!(futures_util::poll!(handling.as_mut()).is_pending());
+        drop(handling);
+        drop(go);
+        assert_eq!(heard.await, Ok(()));
+    }
 }
