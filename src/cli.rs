@@ -79,7 +79,10 @@ pub fn run() -> ExitCode {
         None | Some(Command::Demo) if let Err(error) = config.check_supported() => {
             return fail(WRONG_USE, &error);
         }
-        None => block_on(server::serve(config)),
+        None => {
+            tracing::info!("REDIS_URL is not set: this node runs on its own");
+            block_on(server::serve(config))
+        }
         Some(Command::Demo) => block_on(demo::run(&config)).and_then(|demo| answer(&demo)),
         Some(Command::Config) => answer(&config.to_toml()),
         Some(Command::Token(args)) => token(&config, args).and_then(|token| answer(&token)),

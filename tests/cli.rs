@@ -192,7 +192,8 @@ fn without_a_secret_one_is_made_and_kept() {
 fn a_wrong_configuration_is_refused_in_one_line() {
     let place = Place::new();
     place.write("my.toml", "[limits]\nmax_body = \"big\"\n");
-    let cases: [(&[&str], &[(&str, &str)], &str); 7] = [
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 7] = [
         (
             &[],
             &[("PORT", "x")],

@@ -1,4 +1,4 @@
-//! REST: every route of the contract's section 3, by one table ([`route`]).
+//! REST: every route of the contract's section 3, by one table (`route`).
 //!
 //! A request goes through the same steps whatever it asks for: its route, who asks, whether that is too often, its
 //! body, and then the handler. All of it runs in a task of its own, so that a client that goes away cannot stop a
