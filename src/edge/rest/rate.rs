@@ -79,6 +79,8 @@ impl<K: Eq + Hash> RateLimit<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
 
     #[test]
@@ -108,9 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn full_buckets_are_thrown_away() {
-        let (limit, start) = (RateLimit::new(1.0, 1), Instant::now());
-        for key in 0..SWEEP_MIN {
+    fn full_buckets_are_thrown_away_and_the_others_kept() {
+        let (limit, start) = (RateLimit::new(1.0, 2), Instant::now());
+        // The first takes both of its permits, and has one back a second later; the others are full then.
+        for key in iter::once(0).chain(0..SWEEP_MIN) {
             assert!(limit.take_at(key, start).is_ok());
         }
         assert!(
@@ -118,7 +121,7 @@ mod tests {
                 .take_at(SWEEP_MIN, start + Duration::from_secs(1))
                 .is_ok()
         );
-        let kept = limit.buckets.lock().expect("nobody panicked").by_key.len();
-        assert_eq!(kept, 1);
+        let buckets = limit.buckets.lock().expect("nobody panicked");
+        assert!(buckets.by_key.len() == 2 && buckets.by_key.contains_key(&0));
     }
 }
