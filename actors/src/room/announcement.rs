@@ -4,10 +4,7 @@
 //! the present values, to those whom the change left out; and where its sender's page must have ended up with older
 //! values, the sender is told the present ones too.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use collabflow_protocol::{
     event::{MoveCommand, ServerEvent, TaskCommand},
@@ -345,35 +342,6 @@ impl RoomState {
                 deleted_by: (**deleted_by).clone(),
             };
             self.tell(event, Audience::Only(vec![sender]));
-        }
-    }
-
-    /// Tells a session that is back the present values of what its own page may have changed while it was away: what
-    /// it has missed was told after that, and may be older.
-    pub(super) fn catch_up(&mut self, session: SessionId) {
-        let mut by_task: BTreeMap<TaskId, BTreeSet<TaskField>> = BTreeMap::new();
-        for change in self.ledger.told.settle_all(session) {
-            if matches!(change.kind, Kind::Updated(_) | Kind::Moved(_)) {
-                by_task
-                    .entry(change.task.id)
-                    .or_default()
-                    .extend(change.fields);
-            }
-        }
-        for (task, fields) in by_task {
-            let Some(Latest::Stored(present)) = self.ledger.told.latest(task) else {
-                continue;
-            };
-            let by = self
-                .ledger
-                .told
-                .of_task(task)
-                .next_back()
-                .map(|change| (*change.author).clone());
-            if let (false, Some(by)) = (fields.is_empty(), by) {
-                let event = updated(present, fields, by);
-                self.tell(event, Audience::Only(vec![session]));
-            }
         }
     }
 

@@ -60,7 +60,7 @@ impl RoomState {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
             // One that is away has departed already.
-            if !seat.is_away && self.presence.depart(entry.user_id(), how, now) {
+            if !seat.is_away() && self.presence.depart(entry.user_id(), how, now) {
                 self.tell_left(entry.user_id());
             }
         }
@@ -68,7 +68,7 @@ impl RoomState {
     }
 
     pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
-        if self.members.set_away(entry.id) {
+        if self.members.set_away(entry.id, now) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
             if self
@@ -102,7 +102,6 @@ impl RoomState {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
-        self.catch_up(new.id);
         self.tell_users(Audience::Only(vec![new.id]));
     }
 
@@ -123,7 +122,7 @@ impl RoomState {
             .seats()
             .iter()
             .filter(|seat| is_stranger(seat.entry.user_id()))
-            .map(|seat| (Arc::clone(&seat.entry), seat.is_away))
+            .map(|seat| (Arc::clone(&seat.entry), seat.is_away()))
             .collect();
         let mut gone = Vec::new();
         for (entry, is_away) in strangers {

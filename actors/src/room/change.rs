@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collabflow_protocol::{
     error::ClientError,
     event::{ServerEvent, TaskCommand},
-    id::ProjectId,
+    id::{ProjectId, UserId},
     model::{Task, TaskField, TaskPatch, TaskUpdates},
 };
 use tokio::time::Instant;
@@ -239,19 +239,34 @@ impl RoomState {
                     }
                 }
                 Echo::NotAuthor => {
-                    let seats: Vec<_> = self.members.of_user(caller.user.id).collect();
-                    change.untold = seats.iter().map(|seat| seat.entry.id).collect();
-                    change.gone = seats
-                        .iter()
-                        .filter(|seat| seat.is_away)
-                        .map(|seat| seat.entry.id)
-                        .collect();
-                    // A page whose connection is gone cannot announce what it changes: then the clock does.
-                    change.told_at =
-                        (!change.gone.is_empty()).then(|| change.at + ANNOUNCED_WITHIN);
+                    self.await_announcement(caller.user.id, change);
                     change.untold.clone()
                 }
             },
+        }
+    }
+
+    /// Leaves the author's sessions out of a change until it is announced.
+    fn await_announcement(&self, author: UserId, change: &mut Change) {
+        for seat in self.members.of_user(author) {
+            let session = seat.entry.id;
+            if let Some(since) = seat.away_since {
+                // Its page may have made this change, and will hear older ones when it is back: then it hears this one
+                // after them, or they would take it back.
+                if self
+                    .ledger
+                    .told
+                    .was_missed(session, since, change.task.id, &change.fields)
+                {
+                    continue;
+                }
+                change.gone.push(session);
+            }
+            change.untold.push(session);
+        }
+        // A page whose connection is gone cannot announce what it changes: then the clock does.
+        if !change.gone.is_empty() {
+            change.wait_until(change.at + ANNOUNCED_WITHIN);
         }
     }
 

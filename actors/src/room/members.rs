@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use collabflow_protocol::id::UserId;
+use tokio::time::Instant;
 
 use crate::{id::SessionId, session::entry::SessionEntry};
 
@@ -10,8 +11,14 @@ use crate::{id::SessionId, session::entry::SessionEntry};
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) entry: Arc<SessionEntry>,
-    /// Its connection is gone; durable events are kept for it until it is back or given up.
-    pub(crate) is_away: bool,
+    /// Since when its connection is gone; durable events are kept for it until it is back or given up.
+    pub(crate) away_since: Option<Instant>,
+}
+
+impl Seat {
+    pub(crate) const fn is_away(&self) -> bool {
+        self.away_since.is_some()
+    }
 }
 
 /// All seats, dense for broadcasts, and findable by session.
@@ -37,22 +44,26 @@ impl Members {
     /// Seats a session; false where it had a seat.
     pub(crate) fn add(&mut self, entry: Arc<SessionEntry>) -> bool {
         if let Some(&at) = self.index.get(&entry.id) {
-            self.seats[at].is_away = false;
+            self.seats[at].away_since = None;
             return false;
         }
         self.index.insert(entry.id, self.seats.len());
         self.seats.push(Seat {
             entry,
-            is_away: false,
+            away_since: None,
         });
         true
     }
 
     /// The session's connection is gone; false where it has no seat, or was away already.
-    pub(crate) fn set_away(&mut self, session: SessionId) -> bool {
-        self.index
-            .get(&session)
-            .is_some_and(|&at| !std::mem::replace(&mut self.seats[at].is_away, true))
+    pub(crate) fn set_away(&mut self, session: SessionId, now: Instant) -> bool {
+        match self.index.get(&session).map(|&at| &mut self.seats[at]) {
+            Some(seat) if !seat.is_away() => {
+                seat.away_since = Some(now);
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(crate) fn remove(&mut self, session: SessionId) -> Option<Seat> {

@@ -122,7 +122,7 @@ impl RoomState {
             if is_away {
                 let id = entry.id;
                 self.members.add(entry);
-                self.members.set_away(id);
+                self.members.set_away(id, self.last_used);
             } else {
                 self.presence.arrive(&entry.user);
                 self.members.add(entry);

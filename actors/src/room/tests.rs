@@ -328,7 +328,10 @@ async fn where_a_socket_closes_before_any_announcement_the_others_are_told() {
     room.pass(Duration::from_millis(501));
     let events = room.take_told();
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!(events[0].1, super::effect::Audience::Only(vec![tab.id]));
+    assert_eq!(
+        events[0].1,
+        super::effect::Audience::Only(vec![page.id, tab.id])
+    );
 }
 
 #[tokio::test]
@@ -487,25 +490,37 @@ async fn what_was_missed_does_not_take_back_what_the_page_has_changed_meanwhile(
         Some(&task(2, "theirs")),
         &task(3, "mine"),
     );
-    room.take_told();
-    let back = session(1);
-    room.send(RoomMessage::Return {
-        old: page,
-        new: Arc::clone(&back),
-    });
-    let events = room.heard_by(back.id);
+    let told: Vec<_> = room.take_told().into_iter().map(|(_, to)| to).collect();
     assert_eq!(
-        events
-            .iter()
-            .map(|event| event[0].clone())
-            .collect::<Vec<_>>(),
-        ["task:updated", "room:users"]
+        told[1],
+        super::effect::Audience::AllBut(vec![tab.id]),
+        "the page hears both, in order"
     );
-    assert_eq!(events[0][1]["updates"], json!({"title": "mine"}));
-    // Nobody announces it: the tab that was there all the time is told when the time for that is over.
+}
+
+#[tokio::test]
+async fn a_change_by_a_page_that_cannot_announce_it_is_told_when_the_time_for_that_is_over() {
+    let (mut room, [page, tab, _]) = two_tabs();
+    room.send(RoomMessage::Away(Arc::clone(&page)));
+    let draft = TaskDraft::parse(
+        json!({"title": "made"}).as_object().expect("object"),
+        Default::default(),
+    );
+    let create = TaskCommand::Create {
+        id: None,
+        sent: serde_json::Map::new(),
+        draft,
+        client_id: None,
+    };
+    room.by_page(1, create, None, &task(1, "made"));
+    room.take_told();
     room.pass(Duration::from_secs(11));
     let audiences: Vec<_> = room.take_told().into_iter().map(|(_, to)| to).collect();
-    assert_eq!(audiences, [super::effect::Audience::Only(vec![tab.id])]);
+    assert_eq!(
+        audiences,
+        [super::effect::Audience::Only(vec![tab.id])],
+        "the page that is away has it already"
+    );
 }
 
 #[tokio::test]

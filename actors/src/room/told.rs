@@ -61,6 +61,13 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// Lets the clock tell it at `at`, unless nobody but the page that made it was left out.
+    pub(crate) fn wait_until(&mut self, at: Instant) {
+        if self.untold.len() > 1 {
+            self.told_at = Some(at);
+        }
+    }
+
     /// Whether the request said something of this field.
     pub(crate) fn named(&self, field: TaskField) -> bool {
         match &self.kind {
@@ -150,16 +157,19 @@ impl Told {
         settled
     }
 
-    /// Takes a session that is back off all untold: what it was left out of is the answer.
-    pub(crate) fn settle_all(&mut self, session: SessionId) -> Vec<Change> {
-        let mut settled = Vec::new();
-        for change in &mut self.changes {
-            if let Some(at) = change.untold.iter().position(|untold| *untold == session) {
-                change.untold.swap_remove(at);
-                settled.push(change.clone());
-            }
-        }
-        settled
+    /// Whether a session that is away since `since` will hear of an earlier change of these fields of a task.
+    pub(crate) fn was_missed(
+        &self,
+        session: SessionId,
+        since: Instant,
+        task: TaskId,
+        fields: &[TaskField],
+    ) -> bool {
+        self.of_task(task).any(|change| {
+            change.at >= since
+                && !change.untold.contains(&session)
+                && change.fields.iter().any(|field| fields.contains(field))
+        })
     }
 
     /// The changes that `is_announced` picks need no telling by the clock any more.
@@ -182,8 +192,8 @@ impl Told {
         {
             if change.untold.contains(&session) && !change.gone.contains(&session) {
                 change.gone.push(session);
-                change.told_at = Some(now + SETTLES_WITHIN);
-                self.is_timed = true;
+                change.wait_until(now + SETTLES_WITHIN);
+                self.is_timed |= change.told_at.is_some();
             }
         }
     }
@@ -202,14 +212,18 @@ impl Told {
         }
     }
 
-    /// Takes the changes that have waited long enough for an announcement, each with whom it is to be told to.
+    /// Takes the changes that have waited long enough for an announcement, each with whom it is to be told to. The page
+    /// that made it is among those whose connection was gone: none of these may get a new task a second time; the
+    /// present values of an old one do no harm.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<Change> {
         let is_overdue = |change: &&mut Change| change.told_at.is_some_and(|at| at <= now);
         let mut overdue = Vec::new();
         for change in self.changes.iter_mut().filter(is_overdue) {
-            change
-                .untold
-                .retain(|session| !change.gone.contains(session));
+            if change.kind == Kind::Created {
+                change
+                    .untold
+                    .retain(|session| !change.gone.contains(session));
+            }
             overdue.push(change.clone());
             change.untold.clear();
             change.told_at = None;

@@ -146,6 +146,8 @@ impl Connection {
                 None => *stage = Stage::Polling(upgrade),
                 Some(websocket) => {
                     self.heartbeat().pong(Instant::now());
+                    // A client ends its polls before it upgrades, so the last one has arrived.
+                    *self.polling.handed_out.lock() = None;
                     // A connection that has just ended drops the socket, which closes it.
                     drop(upgrade.send(websocket));
                 }
