@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use collabflow_actors::{node::Node, store::Store};
+use collabflow_protocol::error::ClientError;
 use hyper::{Request, body::Incoming};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tower_service::Service as _;
@@ -146,9 +147,7 @@ struct Edge {
 
 impl listener::Service for Edge {
     async fn answer(&self, request: Request<Incoming>) -> Response {
-        let path = request.uri().path();
-        let is_shared = path.starts_with("/socket.io") || path.starts_with(&self.config.api.prefix);
-        if !is_shared {
+        if !self.is_shared(&request) {
             return self.route(request).await;
         }
         let headers = request.headers().clone();
@@ -159,9 +158,23 @@ impl listener::Service for Edge {
         self.cors.mark(&headers, &mut response);
         response
     }
+
+    fn turn_away(&self, request: &Request<Incoming>) -> Response {
+        let mut response = rejection::Failure::from(ClientError::unavailable()).response();
+        if self.is_shared(request) {
+            self.cors.mark(request.headers(), &mut response);
+        }
+        response
+    }
 }
 
 impl Edge {
+    /// Whether pages of other origins may ask for this.
+    fn is_shared(&self, request: &Request<Incoming>) -> bool {
+        let path = request.uri().path();
+        path.starts_with("/socket.io") || path.starts_with(&self.config.api.prefix)
+    }
+
     async fn route(&self, request: Request<Incoming>) -> Response {
         let Ok(response) = warp::service(self.routes.clone()).call(request).await;
         response

@@ -1,15 +1,14 @@
 //! The accept loop over the edge's service.
 //!
 //! warp's own server sets no TCP_NODELAY, no header timeout and no cap on connections, so this one does: every
-//! connection counts against `limits.connections` for as long as it lives, upgraded or not. Each request has the address
-//! of its peer and the connection's [`Place`] in its extensions.
+//! connection counts against `limits.connections` for as long as it lives, upgraded or not, and one past it is told so.
+//! Each request has the address of its peer and the connection's [`Place`] in its extensions.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
@@ -19,8 +18,10 @@ use warp::reply::Response;
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How long to wait when the system has no more connections to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// Connections past the cap that may be told so at the same time; others are just closed.
+const TURNED_AWAY_MAX: usize = 64;
+/// How long one past the cap may take to ask its question.
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a listener keeps to.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +34,30 @@ pub struct ListenerSettings {
     pub drain: Duration,
 }
 
-/// A connection's place under the cap, for whoever takes the connection over.
+/// A place under the cap, for as long as any of its clones is held.
 #[derive(Clone, Debug)]
-pub struct Place(#[allow(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
+pub struct Place(Arc<OwnedSemaphorePermit>);
+
+impl Place {
+    fn take(places: &Arc<Semaphore>) -> Option<Self> {
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
+        Some(Self(Arc::new(place)))
+    }
+
+    /// A second place, if there is one left.
+    #[must_use]
+    pub fn another(&self) -> Option<Self> {
+        Self::take(self.0.semaphore())
+    }
+}
 
 /// What answers requests.
 pub trait Service: Clone + Send + Sync + 'static {
     /// Answers one.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+
+    /// Answers one for which there is no place.
+    fn turn_away(&self, request: &Request<Incoming>) -> Response;
 }
 
 /// Serves until `ending` is ready; then takes no more connections, and lets requests finish for a while.
@@ -51,6 +68,7 @@ pub async fn serve(
     ending: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(settings.connections_max));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let (end, _) = watch::channel(());
     let mut ending = std::pin::pin!(ending);
     loop {
@@ -59,31 +77,20 @@ pub async fn serve(
             () = &mut ending => break,
         };
         match accepted {
-            Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    let place = Place(Arc::new(place));
-                    tokio::spawn(converse(
-                        stream,
-                        peer,
-                        place,
-                        service.clone(),
-                        settings,
-                        end.subscribe(),
-                    ));
+            Ok((stream, peer)) => {
+                let (service, end) = (service.clone(), end.subscribe());
+                if let Some(place) = Place::take(&places) {
+                    tokio::spawn(converse(stream, peer, place, service, settings, end));
+                } else if let Ok(turn) = Arc::clone(&turned_away).try_acquire_owned() {
+                    tokio::spawn(turn_away(stream, service, turn));
                 }
-                Err(_) => drop(tokio::spawn(turn_away(stream))),
-            },
+            }
             Err(error) => pause_after(&error).await,
         }
     }
     drop(listener);
     end.send_replace(());
-    if tokio::time::timeout(settings.drain, end.closed())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests were not finished in time");
-    }
+    end.closed().await;
 }
 
 /// Answers the requests of one connection, until it is closed, upgraded, or the server ends.
@@ -117,12 +124,28 @@ async fn converse(
         _ = end.changed() => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    if tokio::time::timeout(settings.drain, connection)
+        .await
+        .is_err()
+    {
+        tracing::warn!(%peer, "a request was not finished in time");
+    }
 }
 
-async fn turn_away(mut stream: TcpStream) {
-    // Best effort: who is turned away may have gone already.
-    let _ = tokio::time::timeout(ACCEPT_PAUSE, stream.write_all(FULL)).await;
+/// Tells one that there is no place for it. It is heard out first: an answer to a question that was not read may never
+/// arrive.
+async fn turn_away(stream: TcpStream, service: impl Service, _turn: OwnedSemaphorePermit) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = service.turn_away(&request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(TURNED_AWAY_WITHIN)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // Who is turned away may have gone already.
+    let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, connection).await;
 }
 
 /// A connection that broke before it was taken concerns nobody; anything else is the system's, and needs a pause.
