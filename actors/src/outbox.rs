@@ -4,16 +4,18 @@
 //! is queued in one call, on the caller's own thread. Only a socket that is full wakes the connection's task, which
 //! waits for room and flushes again. An outbox that is full or stuck closes its session; nobody else ever waits.
 //!
-//! When the connection is gone, durable frames that were not written, and those that come later, are kept for the
+//! When the connection is gone, durable frames that cannot have been read, and those that come later, are kept for the
 //! session's return.
 
 mod broadcast;
 mod parked;
+mod queue;
+mod reason;
 #[cfg(test)]
 mod tests;
+mod unproven;
 
 use std::{
-    collections::VecDeque,
     fmt,
     io::{self, IoSlice},
     sync::Arc,
@@ -29,13 +31,14 @@ use crate::key::RoomKey;
 pub use broadcast::{Broadcast, Wire};
 pub use parked::Missed;
 use parked::Parked;
+use queue::{Item, Queue};
+pub use reason::CloseReason;
+use unproven::{Unproven, Unread};
 
 /// Frames that one write takes at most.
 const FRAMES_PER_WRITE: usize = 32;
-/// Durable frames are remembered for so long after they were written, in case they were not read.
-const RECENT_FOR: Duration = Duration::from_secs(2);
-/// So many are remembered at most.
-const RECENT_MAX: usize = 64;
+/// Frames written to a socket that are remembered until they are proven to be read.
+const UNPROVEN_MAX: usize = 32;
 
 /// When a session that does not read is closed.
 #[derive(Clone, Copy, Debug)]
@@ -46,55 +49,16 @@ pub struct OutboxLimits {
     pub stall_max: Duration,
 }
 
-/// Why a session's connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CloseReason {
-    /// The other side has closed it.
-    PeerClosed,
-    /// The network has broken it.
-    ConnectionLost,
-    /// No sign of life in time.
-    PingTimeout,
-    /// More is waiting than the limit allows.
-    OutboxFull,
-    /// What is waiting has not been taken in time.
-    OutboxStalled,
-    /// The client broke the protocol.
-    ProtocolError,
-    /// A frame or body was over the limit.
-    TooLarge,
-    /// The client did not connect to the namespace in time.
-    ConnectTimeout,
-    /// The node is ending.
-    Draining,
-    /// An actor has broken.
-    Internal,
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PeerClosed => "closed by the client",
-            Self::ConnectionLost => "connection lost",
-            Self::PingTimeout => "ping timeout",
-            Self::OutboxFull => "too much is waiting to be read",
-            Self::OutboxStalled => "the client does not read",
-            Self::ProtocolError => "protocol error",
-            Self::TooLarge => "message too large",
-            Self::ConnectTimeout => "no namespace was joined in time",
-            Self::Draining => "the server is ending",
-            Self::Internal => "internal error",
-        })
-    }
-}
-
-/// The side of a connection that can be written to without waiting.
+/// The side of a connection that can be written to without waiting. Dropping it gives that side up.
 pub trait Socket: Send {
     /// Writes what the system takes right now of these buffers, in order.
     ///
     /// # Errors
     /// `WouldBlock` where it takes nothing now; anything else ends the connection.
     fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Says why the connection ends, as its last word. Called at most once, and never in the middle of a frame.
+    fn say_goodbye(&mut self, reason: CloseReason);
 }
 
 /// A session's outbound frames.
@@ -110,18 +74,13 @@ pub struct Outbox {
 
 struct State {
     link: Link,
-    queue: VecDeque<Item>,
-    /// Bytes in the queue.
-    bytes: usize,
-    /// Bytes of the first item that are written already.
-    written: usize,
+    queue: Queue,
     /// Somebody has undertaken to flush.
     is_dirty: bool,
     /// Since when the socket has taken nothing.
     blocked_since: Option<Instant>,
     closed: Option<CloseReason>,
-    /// Durable frames that were written lately, and when.
-    recent: VecDeque<(Instant, RoomKey, Frame)>,
+    unproven: Unproven,
 }
 
 enum Link {
@@ -132,30 +91,17 @@ enum Link {
     Gone(Parked),
 }
 
-struct Item {
-    bytes: Payload,
-    /// The room in whose log a durable frame has its place.
-    room: Option<RoomKey>,
-}
-
-enum Payload {
-    Text(Frame),
-    Control(Bytes),
-}
-
 impl Outbox {
     /// An outbox without a socket.
     #[must_use]
     pub fn new(wire: Wire, limits: OutboxLimits) -> Arc<Self> {
         let state = State {
             link: Link::Polling,
-            queue: VecDeque::new(),
-            bytes: 0,
-            written: 0,
+            queue: Queue::default(),
             is_dirty: false,
             blocked_since: None,
             closed: None,
-            recent: VecDeque::new(),
+            unproven: Unproven::default(),
         };
         Arc::new(Self {
             wire,
@@ -187,26 +133,17 @@ impl Outbox {
 
     /// Queues a frame that nobody needs later. True: the caller has to see to a [`Self::flush`].
     pub fn push(&self, frame: &Frame) -> bool {
-        self.queue(Item {
-            bytes: Payload::Text(frame.clone()),
-            room: None,
-        })
+        self.queue(Item::text(frame.clone(), None))
     }
 
     /// Queues a frame that has a place in a room's log. True: the caller has to see to a [`Self::flush`].
     pub fn push_durable(&self, room: RoomKey, frame: &Frame) -> bool {
-        self.queue(Item {
-            bytes: Payload::Text(frame.clone()),
-            room: Some(room),
-        })
+        self.queue(Item::text(frame.clone(), Some(room)))
     }
 
     /// Queues a WebSocket control frame, as it is on the wire, and writes.
     pub fn send_control(&self, frame: Bytes) {
-        if self.queue(Item {
-            bytes: Payload::Control(frame),
-            room: None,
-        }) {
+        if self.queue(Item::control(frame)) {
             self.flush();
         }
     }
@@ -221,14 +158,13 @@ impl Outbox {
     fn queue(&self, item: Item) -> bool {
         let mut state = self.state.lock();
         if let Link::Gone(parked) = &mut state.link {
-            if let (Some(room), Payload::Text(frame)) = (item.room, item.bytes) {
+            if let Some((room, frame)) = item.into_durable() {
                 parked.push(room, frame, self.limits.bytes_max);
             }
             return false;
         }
-        state.bytes += item.bytes.as_bytes().len();
-        state.queue.push_back(item);
-        if state.bytes > self.limits.bytes_max {
+        state.queue.push(item);
+        if state.queue.bytes() > self.limits.bytes_max {
             self.close_locked(&mut state, CloseReason::OutboxFull);
             return false;
         }
@@ -264,10 +200,7 @@ impl Outbox {
         while !state.queue.is_empty() {
             match state.write_once() {
                 Ok(0) => return self.close_locked(state, CloseReason::ConnectionLost),
-                Ok(count) => {
-                    state.blocked_since = None;
-                    state.advance(count);
-                }
+                Ok(count) => state.written(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked_since.get_or_insert_with(Instant::now);
@@ -278,34 +211,51 @@ impl Outbox {
         }
     }
 
-    /// From now on, frames go to this socket; first those that wait.
+    /// From now on, frames go to this socket; first those that wait. Whoever comes from polling has read all that its
+    /// polls were answered.
     pub fn attach(&self, socket: Box<dyn Socket>) {
         let mut state = self.state.lock();
         if let Link::Polling = state.link {
+            state.unproven.prove_all();
             state.link = Link::Socket(socket);
             self.write_locked(&mut state);
         }
     }
 
-    /// Takes frames for a poll: one at least if there is any, and no more than fit into `bytes_max`.
+    /// Takes frames for a poll: one at least if there is any, and no more than fit into `bytes_max`. That it polls
+    /// proves that the frames of the poll before have arrived.
     pub fn take(&self, bytes_max: usize) -> Vec<Frame> {
         let mut state = self.state.lock();
-        let mut frames = Vec::new();
-        let mut bytes = 0;
-        while let Some(Item {
-            bytes: Payload::Text(frame),
+        let State {
+            link: Link::Polling,
+            queue,
+            unproven,
             ..
-        }) = state.queue.front()
-        {
-            bytes += frame.len() + 1;
-            if !frames.is_empty() && bytes > bytes_max {
-                break;
+        } = &mut *state
+        else {
+            return Vec::new();
+        };
+        unproven.prove_all();
+        let now = Instant::now();
+        let mut frames = Vec::new();
+        let mut left = usize::MAX;
+        while let Some((room, frame)) = queue.take_text(left) {
+            let taken = frame.len() + 1;
+            left = if frames.is_empty() { bytes_max } else { left }.saturating_sub(taken);
+            if let Some(room) = room {
+                unproven.add(now, room, frame.clone());
             }
-            frames.push(frame.clone());
-            let taken = frame.as_websocket().len();
-            state.advance(taken);
+            frames.push(frame);
         }
         frames
+    }
+
+    /// What was written to the socket before then has been read.
+    pub fn prove_read(&self, before: Instant) {
+        let mut state = self.state.lock();
+        if let Link::Socket(_) = state.link {
+            state.unproven.prove(before);
+        }
     }
 
     /// Waits until the socket is full, or all is closed. It may also return for no reason.
@@ -330,15 +280,24 @@ impl Outbox {
         self.limits.stall_max
     }
 
-    /// Closes the session's connection; only the first reason counts.
+    /// Closes the session's connection, after what its socket takes now of all that waits. Only the first reason counts.
     pub fn close(&self, reason: CloseReason) {
-        self.close_locked(&mut self.state.lock(), reason);
+        let mut state = self.state.lock();
+        if state.blocked_since.is_none() {
+            self.write_locked(&mut state);
+        }
+        self.close_locked(&mut state, reason);
     }
 
     fn close_locked(&self, state: &mut State, reason: CloseReason) {
         if state.closed.is_none() {
             state.closed = Some(reason);
             tracing::debug!(%reason, "a connection is closed");
+            if let Link::Socket(socket) = &mut state.link
+                && !state.queue.is_torn()
+            {
+                socket.say_goodbye(reason);
+            }
         }
         state.park(self.limits.bytes_max);
         self.changed.notify_one();
@@ -351,22 +310,20 @@ impl Outbox {
         self.state.lock().closed
     }
 
-    /// The connection is gone: what was not written, and is durable, is kept from now on.
+    /// The connection is gone: what cannot have been read, and is durable, is kept from now on.
     pub fn park(&self) {
         self.state.lock().park(self.limits.bytes_max);
     }
 
-    /// As [`Self::park`]; and what was written after `since` was not read either.
-    pub fn park_unheard(&self, since: Instant) {
+    /// The connection has ended. Where it fell silent, nothing that was written since then was read; where it did not,
+    /// everything was.
+    pub fn end(&self, reason: CloseReason, silent_since: Option<Instant>) {
+        self.close(reason);
         let mut state = self.state.lock();
-        state.park(self.limits.bytes_max);
-        let recent = std::mem::take(&mut state.recent);
-        if let Link::Gone(parked) = &mut state.link {
-            let unheard = recent
-                .into_iter()
-                .filter(|(at, ..)| *at >= since)
-                .map(|(_, room, frame)| (room, frame));
-            parked.push_front(unheard, self.limits.bytes_max);
+        let unread = silent_since.map(|since| state.unproven.unread_since(since));
+        state.unproven.prove_all();
+        if let (Link::Gone(parked), Some(unread)) = (&mut state.link, unread) {
+            parked.push_front(unread, self.limits.bytes_max);
         }
     }
 
@@ -388,73 +345,33 @@ impl State {
             return Ok(0);
         };
         let mut bufs = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-        let mut count = 0;
-        for (buf, item) in bufs.iter_mut().zip(&self.queue) {
-            let skip = if count == 0 { self.written } else { 0 };
-            *buf = IoSlice::new(&item.bytes.as_bytes()[skip..]);
-            count += 1;
-        }
-        socket.try_write(&bufs[..count])
+        socket.try_write(self.queue.slices(&mut bufs))
     }
 
-    /// So many bytes of the queue are written.
-    fn advance(&mut self, mut count: usize) {
-        self.bytes -= count;
-        count += self.written;
-        while let Some(item) = self.queue.front() {
-            let length = item.bytes.as_bytes().len();
-            if count < length {
-                break;
-            }
-            count -= length;
-            if let Some(Item {
-                bytes: Payload::Text(frame),
-                room: Some(room),
-            }) = self.queue.pop_front()
-            {
-                self.remember(room, frame);
-            }
-        }
-        self.written = count;
-    }
-
-    fn remember(&mut self, room: RoomKey, frame: Frame) {
-        let now = Instant::now();
-        while self
-            .recent
-            .front()
-            .is_some_and(|(at, ..)| *at + RECENT_FOR < now || self.recent.len() >= RECENT_MAX)
-        {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((now, room, frame));
+    fn written(&mut self, count: usize) {
+        self.blocked_since = None;
+        let unproven = &mut self.unproven;
+        let mut now = None;
+        self.queue.advance(count, |room, frame| {
+            unproven.add(*now.get_or_insert_with(Instant::now), room, frame);
+        });
+        unproven.truncate(UNPROVEN_MAX);
     }
 
     fn park(&mut self, bytes_max: usize) {
-        if let Link::Gone(_) = self.link {
-            return;
-        }
+        let unanswered = match self.link {
+            Link::Gone(_) => return,
+            // The poll that would have proven that these arrived never came.
+            Link::Polling => self.unproven.take_all(),
+            Link::Socket(_) => Unread::default(),
+        };
         let mut parked = Parked::default();
-        for item in std::mem::take(&mut self.queue) {
-            if let Item {
-                bytes: Payload::Text(frame),
-                room: Some(room),
-            } = item
-            {
-                parked.push(room, frame, bytes_max);
-            }
+        parked.push_front(unanswered, bytes_max);
+        for (room, frame) in self.queue.drain() {
+            parked.push(room, frame, bytes_max);
         }
-        (self.bytes, self.written, self.blocked_since) = (0, 0, None);
+        self.blocked_since = None;
         self.link = Link::Gone(parked);
-    }
-}
-
-impl Payload {
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(frame) => frame.as_websocket(),
-            Self::Control(bytes) => bytes,
-        }
     }
 }
 
@@ -462,7 +379,7 @@ impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.lock();
         f.debug_struct("Outbox")
-            .field("queued", &state.bytes)
+            .field("queued", &state.queue.bytes())
             .field("closed", &state.closed)
             .finish_non_exhaustive()
     }

@@ -8,15 +8,21 @@ mod heartbeat;
 mod packets;
 mod polling;
 mod task;
-mod unheard;
 mod upgrade;
 mod websocket;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use collabflow_actors::{node::Node, outbox::CloseReason};
 use collabflow_protocol::{
     engine::{Arrival, HandshakeError, Query, Transport},
+    error::ClientError,
     validate::Unknown,
 };
 use dashmap::DashMap;
@@ -28,7 +34,7 @@ use warp::{
     reply::Response,
 };
 
-use super::{cors::Cors, listener::Place};
+use super::{cors::Cors, listener::Place, rejection::Failure};
 use crate::auth::Auth;
 use connection::Connection;
 use websocket::WebSocket;
@@ -54,6 +60,8 @@ pub struct Context {
     cors: Cors,
     unknown: Unknown,
     connections: DashMap<String, Arc<Connection>>,
+    /// No more sessions are opened.
+    is_draining: AtomicBool,
 }
 
 impl Context {
@@ -73,11 +81,13 @@ impl Context {
             cors,
             unknown,
             connections: DashMap::new(),
+            is_draining: AtomicBool::new(false),
         })
     }
 
-    /// Closes every connection, for the end of the node: clients come back by themselves.
+    /// Opens no more sessions and closes those that there are, for the end of the node: clients come back by themselves.
     pub fn close_all(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
         for connection in &self.connections {
             connection.outbox.close(CloseReason::Draining);
         }
@@ -162,26 +172,35 @@ impl Request {
         if let Err(error) = query.check_protocol() {
             return self.refuse(error);
         }
+        if context.is_draining.load(Ordering::Relaxed) {
+            return busy();
+        }
         match query.transport {
-            Transport::Polling => {
-                let (connection, upgraded) = Connection::open(context, Transport::Polling);
-                tokio::spawn(task::run_polling(Arc::clone(&connection), upgraded));
-                polling::payload(&connection.outbox.take(usize::MAX))
-            }
+            Transport::Polling => self.open_polling(context),
             Transport::Websocket => {
                 let context = Arc::clone(context);
                 self.switch(|upgrade, place| async move {
-                    let Ok(websocket) =
-                        WebSocket::accept(upgrade, context.settings.max_payload).await
-                    else {
-                        return;
-                    };
-                    let (connection, _) = Connection::open(&context, Transport::Websocket);
-                    task::run_websocket(connection, websocket).await;
-                    drop(place);
+                    let message_bytes_max = context.settings.max_payload;
+                    // A client that has gone meanwhile leaves nothing to be done.
+                    if let Ok(websocket) = WebSocket::accept(upgrade, message_bytes_max).await {
+                        let (connection, _) = Connection::open(&context, Transport::Websocket);
+                        task::run_websocket(connection, websocket, place).await;
+                    }
                 })
             }
         }
+    }
+
+    /// A session that polls takes a place of its own, since its TCP connections come and go.
+    fn open_polling(&self, context: &Arc<Context>) -> Response {
+        let place = self.place.as_ref().map(Place::another);
+        if let Some(None) = place {
+            return busy();
+        }
+        let (connection, upgraded) = Connection::open(context, Transport::Polling);
+        let handshake = connection.outbox.take(usize::MAX);
+        tokio::spawn(task::run_polling(connection, upgraded, place.flatten()));
+        polling::payload(&handshake)
     }
 
     /// A request of a session that there is.
@@ -217,6 +236,7 @@ impl Request {
         let connection = Arc::clone(connection);
         self.switch(|upgrade, place| async move {
             upgrade::probe(connection, upgrade).await;
+            // The session has a place of its own.
             drop(place);
         })
     }
@@ -224,6 +244,7 @@ impl Request {
     fn upgrade_key(&self) -> Option<&HeaderValue> {
         self.upgrade
             .as_ref()
+            .filter(|_| self.method == Method::GET)
             .and_then(|_| websocket::handshake_key(&self.headers))
     }
 
@@ -254,4 +275,9 @@ impl Request {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
         response
     }
+}
+
+/// There is no room for another session, or it is too late for one.
+fn busy() -> Response {
+    Failure::from(ClientError::unavailable()).response()
 }

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use collabflow_protocol::frame::Frame;
 
+use super::unproven::Unread;
 use crate::key::RoomKey;
 
 /// What a session has missed in one room.
@@ -37,12 +38,11 @@ impl Parked {
     }
 
     /// Puts frames before all others: they were sent earlier.
-    pub(super) fn push_front(
-        &mut self,
-        frames: impl DoubleEndedIterator<Item = (RoomKey, Frame)>,
-        bytes_max: usize,
-    ) {
-        for (room, frame) in frames.rev() {
+    pub(super) fn push_front(&mut self, unread: Unread, bytes_max: usize) {
+        for room in unread.incomplete {
+            self.give_up(room);
+        }
+        for (room, frame) in unread.frames.into_iter().rev() {
             if self.incomplete.contains(&room) {
                 continue;
             }

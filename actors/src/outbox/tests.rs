@@ -28,6 +28,10 @@ impl Socket for Wall {
         taken.room = taken.room.map(|room| room - count);
         Ok(count)
     }
+
+    fn say_goodbye(&mut self, reason: CloseReason) {
+        self.0.lock().bytes.extend(format!("bye: {reason}").bytes());
+    }
 }
 
 const ROOM: RoomKey = RoomKey::Chat(ChannelId(ObjectId::from_bytes([1; 12])));
@@ -167,7 +171,7 @@ async fn what_was_not_wholly_written_and_what_comes_later_is_kept_for_each_room(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_written_too_late_to_be_read_is_missed_too() {
+async fn what_was_written_since_a_connection_fell_silent_is_missed_too() {
     let (outbox, _wall) = outbox(1_000);
     outbox.push_durable(ROOM, &frame("read"));
     outbox.flush();
@@ -175,10 +179,92 @@ async fn what_was_written_too_late_to_be_read_is_missed_too() {
     let since = Instant::now();
     outbox.push_durable(ROOM, &frame("unread"));
     outbox.flush();
-    outbox.close(CloseReason::ConnectionLost);
+    outbox.close(CloseReason::PingTimeout);
     outbox.push_durable(ROOM, &frame("later"));
-    outbox.park_unheard(since);
+    outbox.end(CloseReason::PingTimeout, Some(since));
     assert_eq!(missed(&outbox, ROOM), ["unread", "later"]);
+}
+
+#[tokio::test]
+async fn what_was_written_to_a_connection_that_did_not_fall_silent_counts_as_read() {
+    let (outbox, _wall) = outbox(1_000);
+    outbox.push_durable(ROOM, &frame("read"));
+    outbox.flush();
+    outbox.end(CloseReason::PeerClosed, None);
+    outbox.end(
+        CloseReason::PingTimeout,
+        Some(Instant::now() - Duration::from_secs(1)),
+    );
+    assert_eq!(missed(&outbox, ROOM), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_of_reading_leaves_nothing_to_remember() {
+    let (outbox, _wall) = outbox(1_000);
+    let start = Instant::now();
+    outbox.push_durable(ROOM, &frame("read"));
+    outbox.flush();
+    tokio::time::advance(Duration::from_millis(1)).await;
+    outbox.prove_read(Instant::now());
+    outbox.push_durable(ROOM, &frame("unread"));
+    outbox.flush();
+    outbox.end(CloseReason::PingTimeout, Some(start));
+    assert_eq!(missed(&outbox, ROOM), ["unread"]);
+}
+
+#[tokio::test]
+async fn more_unread_frames_than_are_remembered_make_their_room_incomplete() {
+    let (outbox, _wall) = outbox(10_000);
+    let start = Instant::now();
+    outbox.push_durable(ROOM, &frame("first"));
+    for number in 0..UNPROVEN_MAX {
+        outbox.push_durable(OTHER, &frame(&format!("{number}")));
+    }
+    outbox.flush();
+    outbox.end(CloseReason::PingTimeout, Some(start));
+    assert!(!outbox.take_missed(ROOM).complete);
+    assert_eq!(missed(&outbox, OTHER).len(), UNPROVEN_MAX);
+}
+
+#[tokio::test]
+async fn what_a_poll_was_answered_is_missed_unless_another_poll_follows() {
+    let outbox = Outbox::for_tests();
+    for text in ["proven", "unproven", "never taken"] {
+        outbox.push_durable(ROOM, &frame(text));
+    }
+    assert_eq!(outbox.take(1), [frame("proven")]);
+    assert_eq!(outbox.take(1), [frame("unproven")]);
+    outbox.park();
+    assert_eq!(missed(&outbox, ROOM), ["unproven", "never taken"]);
+}
+
+#[tokio::test]
+async fn an_upgrade_proves_that_the_last_poll_was_read() {
+    let outbox = Outbox::for_tests();
+    outbox.push_durable(ROOM, &frame("read"));
+    assert_eq!(outbox.take(100), [frame("read")]);
+    outbox.attach(Box::new(Wall::default()));
+    assert_eq!(
+        outbox.take(100),
+        [],
+        "a late poll gets nothing of the socket's"
+    );
+    outbox.park();
+    assert_eq!(missed(&outbox, ROOM), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_close_lets_out_what_the_socket_takes_and_says_why_unless_a_frame_is_torn() {
+    let (open, wall) = outbox(1_000);
+    open.push(&frame("one"));
+    open.close(CloseReason::Draining);
+    open.close(CloseReason::Internal);
+    assert_eq!(wall.0.lock().bytes, b"\x81\x03onebye: the server is ending");
+    let (full, wall) = outbox(1_000);
+    wall.0.lock().room = Some(3);
+    full.send(&frame("one"));
+    full.close(CloseReason::Draining);
+    assert_eq!(wall.0.lock().bytes, b"\x81\x03o");
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(super) struct Connection {
     pub(super) packets: tokio::sync::Mutex<Packets>,
     pub(super) polling: Polling,
     stage: Mutex<Stage>,
+    ended: Notify,
 }
 
 /// How far the transport has come.
@@ -50,8 +51,6 @@ pub(super) struct Polling {
     pub(super) is_posting: AtomicBool,
     /// The waiting poll is to be answered, with nothing if need be.
     pub(super) released: Notify,
-    /// When frames were last handed out, until the next poll proves that they have arrived.
-    pub(super) handed_out: Mutex<Option<Instant>>,
 }
 
 impl Connection {
@@ -85,6 +84,7 @@ impl Connection {
             packets: tokio::sync::Mutex::default(),
             polling: Polling::default(),
             stage: Mutex::new(stage),
+            ended: Notify::new(),
         });
         connection.outbox.send(&connection.handshake(transport));
         context
@@ -145,9 +145,8 @@ impl Connection {
             match websocket {
                 None => *stage = Stage::Polling(upgrade),
                 Some(websocket) => {
+                    // The ping that the change has overtaken needs no answer.
                     self.heartbeat().pong(Instant::now());
-                    // A client ends its polls before it upgrades, so the last one has arrived.
-                    *self.polling.handed_out.lock() = None;
                     // A connection that has just ended drops the socket, which closes it.
                     drop(upgrade.send(websocket));
                 }
@@ -155,11 +154,34 @@ impl Connection {
         }
     }
 
+    /// A pong has come.
+    pub(super) fn pong(&self) {
+        let answered = self.heartbeat().pong(Instant::now());
+        if let Some(pinged) = answered {
+            self.outbox.prove_read(pinged);
+        }
+    }
+
     /// Ends the connection: nothing finds it any more, and its session hears how it went.
     pub(super) async fn end(&self, reason: CloseReason) {
         self.context.connections.remove(&self.sid);
-        self.outbox.close(reason);
+        let has_fallen_silent = reason == CloseReason::PingTimeout;
+        let silent_since = self.heartbeat().unanswered().filter(|_| has_fallen_silent);
+        self.outbox.end(reason, silent_since);
+        self.ended.notify_waiters();
         self.packets.lock().await.end(Ended::Dropped);
+    }
+
+    /// Does something for the connection; `None` where it ends before that is done.
+    pub(super) async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let ended = self.ended.notified();
+        if self.outbox.closed().is_some() {
+            return None;
+        }
+        tokio::select! {
+            done = work => Some(done),
+            () = ended => None,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Heartbeat {
 #[derive(Debug)]
 enum Beat {
     PingAt(Instant),
-    Pinged { pong_by: Instant },
+    Pinged { at: Instant, pong_by: Instant },
 }
 
 /// What is due.
@@ -55,20 +55,30 @@ impl Heartbeat {
         let next = match self.beat {
             Beat::PingAt(at) if at <= now => {
                 self.beat = Beat::Pinged {
+                    at: now,
                     pong_by: now + self.timeout,
                 };
                 return Due::Ping;
             }
-            Beat::Pinged { pong_by } if pong_by <= now => return Due::PingTimeout,
-            Beat::PingAt(at) | Beat::Pinged { pong_by: at } => at,
+            Beat::Pinged { pong_by, .. } if pong_by <= now => return Due::PingTimeout,
+            Beat::PingAt(at) | Beat::Pinged { pong_by: at, .. } => at,
         };
         Due::At(self.connect_by.map_or(next, |by| by.min(next)))
     }
 
-    /// A pong has come, or the transport has changed under the ping, which then needs no answer.
-    pub(super) fn pong(&mut self, now: Instant) {
-        if let Beat::Pinged { .. } = self.beat {
-            self.beat = Beat::PingAt(now + self.interval);
+    /// A pong has come, or the transport has changed under the ping, which then needs no answer. Gives the time of the
+    /// ping, if there was one.
+    pub(super) fn pong(&mut self, now: Instant) -> Option<Instant> {
+        let pinged = self.unanswered()?;
+        self.beat = Beat::PingAt(now + self.interval);
+        Some(pinged)
+    }
+
+    /// When the ping was sent that is not answered yet.
+    pub(super) const fn unanswered(&self) -> Option<Instant> {
+        match self.beat {
+            Beat::Pinged { at, .. } => Some(at),
+            Beat::PingAt(_) => None,
         }
     }
 
@@ -92,7 +102,8 @@ mod tests {
         assert_eq!(heart.due(start), Due::At(start + 25 * S));
         assert_eq!(heart.due(start + 25 * S), Due::Ping);
         assert_eq!(heart.due(start + 25 * S), Due::At(start + 45 * S));
-        heart.pong(start + 30 * S);
+        assert_eq!(heart.pong(start + 30 * S), Some(start + 25 * S));
+        assert_eq!(heart.pong(start + 31 * S), None, "one pong is enough");
         assert_eq!(heart.due(start + 45 * S), Due::At(start + 55 * S));
         assert_eq!(heart.due(start + 55 * S), Due::Ping);
         assert_eq!(heart.due(start + 75 * S), Due::PingTimeout);
@@ -111,7 +122,7 @@ mod tests {
         let start = Instant::now();
         let mut heart = Heartbeat::new(S, S, 45 * S, start);
         assert_eq!(heart.due(start + S), Due::Ping);
-        heart.pong(start + S);
+        assert_eq!(heart.pong(start + S), Some(start + S));
         assert_eq!(heart.due(start + S), Due::At(start + 2 * S));
     }
 }

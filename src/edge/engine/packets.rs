@@ -14,7 +14,6 @@ use collabflow_protocol::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
 use super::connection::Connection;
 
@@ -44,7 +43,7 @@ impl Packets {
         match packet.kind {
             PacketKind::Message => self.take_packet(packet.data, connection).await,
             PacketKind::Pong => {
-                connection.heartbeat().pong(Instant::now());
+                connection.pong();
                 Ok(())
             }
             PacketKind::Close => Err(CloseReason::PeerClosed),

@@ -10,7 +10,6 @@ use collabflow_protocol::{
     frame::Frame,
 };
 use futures_util::{Stream, StreamExt};
-use tokio::time::Instant;
 use warp::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     reply::Response,
@@ -18,55 +17,61 @@ use warp::{
 
 use super::connection::{Connection, Turn};
 
+/// So many times the limit is read of a body, and thrown away, before the answer: a client that is cut off while it
+/// still sends may never see why.
+const PATIENCE: usize = 8;
+
 /// Answers a GET: with frames as soon as there are any.
 pub(super) async fn get(connection: &Arc<Connection>) -> Response {
     let Some(_turn) = Turn::take(&connection.polling.is_getting) else {
         connection.outbox.close(CloseReason::ProtocolError);
         return refusal(HandshakeError::BadRequest);
     };
-    // The next poll proves that what the last one was given has arrived.
-    *connection.polling.handed_out.lock() = None;
-    let abandoned = Abandoned(connection);
-    let response = frames(connection).await;
-    std::mem::forget(abandoned);
+    let mut waiting = Waiting {
+        connection,
+        is_answered: false,
+    };
+    let response = payload(&frames(connection).await);
+    waiting.is_answered = true;
     response
 }
 
-async fn frames(connection: &Connection) -> Response {
+/// What a poll is answered with; waits for it.
+async fn frames(connection: &Connection) -> Vec<Frame> {
     loop {
         let released = connection.polling.released.notified();
         let frames = connection
             .outbox
             .take(connection.context().settings.max_payload);
         if !frames.is_empty() {
-            *connection.polling.handed_out.lock() = Some(Instant::now());
-            return payload(&frames);
+            return frames;
         }
         match connection.outbox.closed() {
             // The client has said that it closes; its own poll is only to end.
-            Some(CloseReason::PeerClosed) => return payload(&[engine::noop()]),
-            Some(_) => return payload(&[engine::close()]),
+            Some(CloseReason::PeerClosed) => return vec![engine::noop()],
+            Some(_) => return vec![engine::close()],
+            None if !connection.is_polling() => return vec![engine::noop()],
             None => {}
         }
-        if !connection.is_polling() {
-            return payload(&[engine::noop()]);
-        }
         tokio::select! {
+            biased;
             () = connection.outbox.polled() => {}
-            () = released => {
-                let frames = connection.outbox.take(connection.context().settings.max_payload);
-                return if frames.is_empty() { payload(&[engine::noop()]) } else { payload(&frames) };
-            }
+            () = released => return vec![engine::noop()],
         }
     }
 }
 
-/// A client that goes away while its poll waits has gone altogether.
-struct Abandoned<'a>(&'a Connection);
+/// A poll that waits. A client that goes away meanwhile has gone altogether.
+struct Waiting<'a> {
+    connection: &'a Connection,
+    is_answered: bool,
+}
 
-impl Drop for Abandoned<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.outbox.close(CloseReason::ConnectionLost);
+        if !self.is_answered {
+            self.connection.outbox.close(CloseReason::ConnectionLost);
+        }
     }
 }
 
@@ -80,36 +85,35 @@ pub(super) async fn post(
         connection.outbox.close(CloseReason::ProtocolError);
         return refusal(HandshakeError::BadRequest);
     };
-    let content_type = headers
+    if headers
         .get(header::CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if content_type == b"application/octet-stream" {
+        .is_some_and(|kind| kind == "application/octet-stream")
+    {
         connection.outbox.close(CloseReason::ProtocolError);
         return refusal(HandshakeError::BadRequest);
     }
-    let body = match read(body, connection.context().settings.max_payload).await {
-        Ok(body) => body,
-        Err(status) => {
-            connection.outbox.close(CloseReason::TooLarge);
-            return empty(status);
-        }
-    };
-    match take(connection, &body).await {
+    // Nothing holds up the end of a connection: neither a body that never arrives nor a message that takes its time.
+    let taken = connection.unless_ended(take_body(connection, body)).await;
+    match taken.unwrap_or(Err(CloseReason::ConnectionLost)) {
         Ok(()) => ok(),
         Err(reason) => {
             connection.outbox.close(reason);
-            // A close packet is a message like any other; only nonsense is refused.
-            if reason == CloseReason::PeerClosed {
-                ok()
-            } else {
-                refusal(HandshakeError::BadRequest)
+            match reason {
+                // A close packet is a message like any other; only nonsense is refused.
+                CloseReason::PeerClosed => ok(),
+                CloseReason::TooLarge => empty(StatusCode::PAYLOAD_TOO_LARGE),
+                _ => refusal(HandshakeError::BadRequest),
             }
         }
     }
 }
 
-async fn take(connection: &Connection, body: &[u8]) -> Result<(), CloseReason> {
-    let body = std::str::from_utf8(body).map_err(|_| CloseReason::ProtocolError)?;
+async fn take_body(
+    connection: &Connection,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Result<(), CloseReason> {
+    let body = read(body, connection.context().settings.max_payload).await?;
+    let body = std::str::from_utf8(&body).map_err(|_| CloseReason::ProtocolError)?;
     let mut packets = connection.packets.lock().await;
     for part in engine::decode_payload(body) {
         match part.map_err(|_| CloseReason::ProtocolError)? {
@@ -123,15 +127,21 @@ async fn take(connection: &Connection, body: &[u8]) -> Result<(), CloseReason> {
 async fn read(
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
     bytes_max: usize,
-) -> Result<Bytes, StatusCode> {
+) -> Result<Bytes, CloseReason> {
     let mut body = std::pin::pin!(body);
     let mut bytes = BytesMut::new();
+    let mut arrived = 0_usize;
     while let Some(part) = body.next().await {
-        let mut part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if bytes.len() + part.remaining() > bytes_max {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        let mut part = part.map_err(|_| CloseReason::ConnectionLost)?;
+        arrived += part.remaining();
+        if arrived <= bytes_max {
+            bytes.extend_from_slice(&part.copy_to_bytes(part.remaining()));
+        } else if arrived > bytes_max.saturating_mul(PATIENCE) {
+            break;
         }
-        bytes.extend_from_slice(&part.copy_to_bytes(part.remaining()));
+    }
+    if arrived > bytes_max {
+        return Err(CloseReason::TooLarge);
     }
     Ok(bytes.freeze())
 }

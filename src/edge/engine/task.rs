@@ -1,44 +1,45 @@
 //! The task of a connection, from its opening to its end: it keeps time, reads the WebSocket once there is one, and
-//! waits for room in a socket that is full.
+//! waits for room in a socket that is full. None of the three waits for another.
 
 use std::{sync::Arc, time::Duration};
 
-use collabflow_actors::outbox::CloseReason;
-use collabflow_protocol::{engine, frame};
+use collabflow_actors::outbox::{CloseReason, Outbox};
+use collabflow_protocol::engine;
 use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot, time::Instant};
-use tokio_tungstenite::tungstenite::{self, error::CapacityError};
 
 use super::{
     connection::Connection,
     heartbeat::Due,
-    unheard::unheard_since,
     websocket::{Message, WebSocket},
 };
+use crate::edge::listener::Place;
 
-/// WebSocket close codes (RFC 6455, section 7.4.1).
-const GOING_AWAY: u16 = 1001;
-const PROTOCOL_ERROR: u16 = 1002;
-const TOO_LARGE: u16 = 1009;
-const NORMAL: u16 = 1000;
-
-/// Lives as long as a connection that began with a WebSocket.
-pub(super) async fn run_websocket(connection: Arc<Connection>, mut websocket: WebSocket) {
+/// Lives as long as a connection that has a WebSocket; holds its place until the other side is gone too.
+pub(super) async fn run_websocket(
+    connection: Arc<Connection>,
+    mut websocket: WebSocket,
+    place: Option<Place>,
+) {
     websocket.attach_to(&connection.outbox);
     let reason = serve(&connection, &mut websocket).await;
-    websocket.write_now(&frame::close(close_code(reason), ""));
-    drop(websocket);
-    end(&connection, reason).await;
+    connection.end(reason).await;
+    drop(connection);
+    if is_answered(reason) {
+        websocket.linger().await;
+    }
+    drop(place);
 }
 
 /// Lives as long as a connection that began with polling.
 pub(super) async fn run_polling(
     connection: Arc<Connection>,
     mut upgraded: oneshot::Receiver<WebSocket>,
+    place: Option<Place>,
 ) {
     let reason = loop {
         tokio::select! {
             websocket = &mut upgraded => match websocket {
-                Ok(websocket) => return run_websocket(connection, websocket).await,
+                Ok(websocket) => return run_websocket(connection, websocket, place).await,
                 Err(_) => break CloseReason::ConnectionLost,
             },
             () = connection.outbox.changed() => {}
@@ -48,16 +49,27 @@ pub(super) async fn run_polling(
             break reason;
         }
     };
-    end(&connection, reason).await;
+    connection.end(reason).await;
 }
 
-async fn end(connection: &Connection, reason: CloseReason) {
-    let ping_timeout = connection.context().settings.ping_timeout;
-    let handed_out = *connection.polling.handed_out.lock();
-    if let Some(since) = unheard_since(reason, Instant::now(), ping_timeout, handed_out) {
-        connection.outbox.park_unheard(since);
+/// Whether the other side can be expected to answer the end with its own.
+const fn is_answered(reason: CloseReason) -> bool {
+    !matches!(
+        reason,
+        CloseReason::ConnectionLost
+            | CloseReason::PingTimeout
+            | CloseReason::OutboxFull
+            | CloseReason::OutboxStalled
+    )
+}
+
+async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {
+    let writer = websocket.writer();
+    tokio::select! {
+        reason = read(connection, websocket) => reason,
+        reason = write_on(&connection.outbox, &writer) => reason,
+        reason = keep_time(connection) => reason,
     }
-    connection.end(reason).await;
 }
 
 /// Pings when it is time to; ends when there is no use in going on.
@@ -73,28 +85,21 @@ async fn keep_time(connection: &Connection) -> CloseReason {
     }
 }
 
-async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {
-    let writer = websocket.writer();
-    let mut time = std::pin::pin!(keep_time(connection));
+/// Goes on writing when a socket that was full has room again; ends when the outbox is closed.
+async fn write_on(outbox: &Outbox, writer: &OwnedWriteHalf) -> CloseReason {
     loop {
-        if let Some(reason) = connection.outbox.closed() {
+        if let Some(reason) = outbox.closed() {
             return reason;
         }
-        let blocked = connection.outbox.blocked_for();
-        let patience = connection
-            .outbox
-            .stall_max()
-            .saturating_sub(blocked.unwrap_or_default());
+        let Some(blocked) = outbox.blocked_for() else {
+            outbox.changed().await;
+            continue;
+        };
+        let patience = outbox.stall_max().saturating_sub(blocked);
         tokio::select! {
-            message = websocket.next() => {
-                if let Err(reason) = take(connection, message).await {
-                    return reason;
-                }
-            }
-            () = connection.outbox.changed() => {}
-            reason = &mut time => return reason,
-            room = until_room(&writer, patience), if blocked.is_some() => match room {
-                true => connection.outbox.resume(),
+            () = outbox.changed() => {}
+            has_room = until_room(writer, patience) => match has_room {
+                true => outbox.resume(),
                 false => return CloseReason::OutboxStalled,
             },
         }
@@ -109,47 +114,28 @@ async fn until_room(writer: &OwnedWriteHalf, patience: Duration) -> bool {
     )
 }
 
-async fn take(
-    connection: &Connection,
-    message: Option<Result<Message, tungstenite::Error>>,
-) -> Result<(), CloseReason> {
-    match message {
-        Some(Ok(Message::Text(text))) => {
-            let packet = engine::Packet::decode(&text).map_err(|_| CloseReason::ProtocolError)?;
-            connection
-                .packets
-                .lock()
-                .await
-                .take(packet, connection)
-                .await
+async fn read(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {
+    loop {
+        let taken = match websocket.next().await {
+            Ok(message) => take(connection, message).await,
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = taken {
+            return reason;
         }
-        Some(Ok(Message::Binary(_))) => connection.packets.lock().await.take_binary(),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-        Some(Ok(Message::Close(_))) | None => Err(CloseReason::PeerClosed),
-        Some(Err(error)) => Err(match error {
-            tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
-                CloseReason::PeerClosed
-            }
-            // An end without a closing handshake, as a closed tab makes.
-            tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => CloseReason::PeerClosed,
-            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-                CloseReason::TooLarge
-            }
-            tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) => {
-                CloseReason::ProtocolError
-            }
-            _ => CloseReason::ConnectionLost,
-        }),
     }
 }
 
-const fn close_code(reason: CloseReason) -> u16 {
-    match reason {
-        CloseReason::TooLarge => TOO_LARGE,
-        CloseReason::ProtocolError => PROTOCOL_ERROR,
-        CloseReason::Draining => GOING_AWAY,
-        _ => NORMAL,
+async fn take(connection: &Connection, message: Message) -> Result<(), CloseReason> {
+    match message {
+        Message::Text(text) => {
+            let packet = engine::Packet::decode(&text).map_err(|_| CloseReason::ProtocolError)?;
+            let mut packets = connection.packets.lock().await;
+            packets.take(packet, connection).await
+        }
+        Message::Binary(_) => connection.packets.lock().await.take_binary(),
+        // tungstenite answers pings by itself.
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        Message::Close(_) => Err(CloseReason::PeerClosed),
     }
 }

@@ -4,7 +4,7 @@
 //! waiting poll is released again and again, so that the client can stop polling. With `5` the WebSocket takes over.
 //! Until then nothing but the probe's answer goes out on it, and whatever fails on it leaves the polls as they were.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use collabflow_protocol::engine::{self, PacketKind};
 use hyper::upgrade::OnUpgrade;
@@ -19,25 +19,27 @@ const RELEASE_EVERY: Duration = Duration::from_millis(100);
 
 /// Probes a WebSocket that was opened for this connection; in the end it has taken over, or is closed.
 pub(super) async fn probe(connection: Arc<Connection>, upgrade: OnUpgrade) {
-    let settings = &connection.context().settings;
-    let probed = tokio::time::timeout(settings.upgrade_timeout, async {
-        let mut websocket = WebSocket::accept(upgrade, settings.max_payload)
-            .await
-            .ok()?;
-        expect(&mut websocket, PacketKind::Ping, "probe").await?;
-        websocket.write_now(engine::pong_probe().as_websocket());
-        tokio::select! {
-            upgraded = expect(&mut websocket, PacketKind::Upgrade, "") => upgraded?,
-            never = release_polls(&connection) => match never {},
-        }
-        Some(websocket)
-    });
-    connection.end_probe(probed.await.ok().flatten());
+    let patience = connection.context().settings.upgrade_timeout;
+    let probed = tokio::time::timeout(patience, probe_through(&connection, upgrade));
+    let websocket = connection.unless_ended(probed).await;
+    connection.end_probe(websocket.and_then(Result::ok).flatten());
+}
+
+async fn probe_through(connection: &Connection, upgrade: OnUpgrade) -> Option<WebSocket> {
+    let message_bytes_max = connection.context().settings.max_payload;
+    let mut websocket = WebSocket::accept(upgrade, message_bytes_max).await.ok()?;
+    expect(&mut websocket, PacketKind::Ping, "probe").await?;
+    websocket.write_now(engine::pong_probe().as_websocket());
+    tokio::select! {
+        upgraded = expect(&mut websocket, PacketKind::Upgrade, "") => upgraded?,
+        never = release_polls(connection) => match never {},
+    }
+    Some(websocket)
 }
 
 async fn expect(websocket: &mut WebSocket, kind: PacketKind, data: &str) -> Option<()> {
     loop {
-        match websocket.next().await?.ok()? {
+        match websocket.next().await.ok()? {
             Message::Text(text) => {
                 let packet = engine::Packet::decode(&text).ok()?;
                 return (packet.kind == kind && packet.data == data).then_some(());
@@ -48,7 +50,7 @@ async fn expect(websocket: &mut WebSocket, kind: PacketKind, data: &str) -> Opti
     }
 }
 
-async fn release_polls(connection: &Connection) -> std::convert::Infallible {
+async fn release_polls(connection: &Connection) -> Infallible {
     loop {
         connection.polling.released.notify_waiters();
         tokio::time::sleep(RELEASE_EVERY).await;

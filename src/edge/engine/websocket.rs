@@ -3,20 +3,25 @@
 //! Reading and writing share the socket but not a buffer: frames go from an outbox straight to the system, and the few
 //! that tungstenite itself writes (pongs, the answer to a close) take the same way, so that no two writers ever mix.
 
+mod guard;
+mod handshake;
+
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use collabflow_actors::outbox::{Outbox, Socket};
+use collabflow_actors::outbox::{CloseReason, Outbox, Socket};
+use collabflow_protocol::frame;
 use futures_util::StreamExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -26,55 +31,27 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         self,
-        handshake::derive_accept_key,
+        error::{CapacityError, ProtocolError},
         protocol::{Role, WebSocketConfig},
     },
 };
+
+use guard::Guard;
+pub(super) use handshake::{handshake_key, switching_protocols};
 pub(super) use tungstenite::Message;
-use warp::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    reply::Response,
-};
 
 /// Bytes that an idle connection keeps for reading; larger messages grow it while they last.
 const READ_BUFFER: usize = 1_024;
+/// How long the other side may take to close after us.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BUFFER: usize = 16 * 1024;
 
-/// The key of a WebSocket handshake, if the request is one.
-pub(super) fn handshake_key(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let has = |name, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| {
-                value
-                    .split(',')
-                    .any(|item| item.trim().eq_ignore_ascii_case(token))
-            })
-    };
-    let is_handshake = has(header::CONNECTION, "upgrade")
-        && has(header::UPGRADE, "websocket")
-        && headers
-            .get(header::SEC_WEBSOCKET_VERSION)
-            .is_some_and(|version| version == "13");
-    headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| is_handshake)
-}
-
-/// The answer that turns the connection into a WebSocket.
-pub(super) fn switching_protocols(key: &HeaderValue) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let accept = derive_accept_key(key.as_bytes());
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&accept) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    response
-}
+/// Close codes (RFC 6455, section 7.4.1).
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
+const TOO_LARGE: u16 = 1009;
+const INTERNAL: u16 = 1011;
 
 /// A connection that speaks WebSocket.
 pub(super) struct WebSocket {
@@ -91,10 +68,12 @@ impl WebSocket {
             .map_err(|_| io::Error::other("the connection is not a bare TCP stream"))?;
         let (read, write) = parts.io.into_inner().into_split();
         let writer = Arc::new(write);
-        let half = Half {
+        let mut half = Half {
             read,
+            guard: Guard::default(),
             controls: Controls::Direct(Arc::clone(&writer)),
         };
+        half.watch(&parts.read_buf)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -107,9 +86,12 @@ impl WebSocket {
         Ok(Self { reader, writer })
     }
 
-    /// The next message.
-    pub(super) async fn next(&mut self) -> Option<Result<Message, tungstenite::Error>> {
-        self.reader.next().await
+    /// The next message, or how the connection ended.
+    pub(super) async fn next(&mut self) -> Result<Message, CloseReason> {
+        match self.reader.next().await {
+            Some(message) => message.map_err(|error| reason(&error)),
+            None => Err(CloseReason::PeerClosed),
+        }
     }
 
     /// Hands the writing side to the outbox: from now on everything goes out through it.
@@ -118,15 +100,44 @@ impl WebSocket {
         outbox.attach(Box::new(Writer(Arc::clone(&self.writer))));
     }
 
-    /// Writes a frame past any outbox, best effort: a probe's answer, or a close as the last word.
+    /// Writes a frame past any outbox, best effort, while nothing else is on its way there.
     pub(super) fn write_now(&self, frame: &[u8]) {
-        // A socket too full for a last word, or gone, does without.
+        // A socket that is too full for it, or gone, ends the probe by itself.
         let _ = self.writer.try_write(frame);
     }
 
     /// The writing side, to wait for room on it while the other is read.
     pub(super) fn writer(&self) -> Arc<OwnedWriteHalf> {
         Arc::clone(&self.writer)
+    }
+
+    /// Waits until the other side has closed too. A socket that is closed with something unread in it is reset, and
+    /// the reset takes what was written last from the other side's hands: the reason of the end.
+    pub(super) async fn linger(mut self) {
+        drop(self.writer);
+        let half = self.reader.get_mut();
+        half.controls = Controls::Nowhere;
+        let mut trash = vec![0; LINGER_BUFFER];
+        let to_the_end = async { while matches!(half.read.read(&mut trash).await, Ok(1..)) {} };
+        // Who does not close in time is reset.
+        let _ = tokio::time::timeout(LINGER, to_the_end).await;
+    }
+}
+
+fn reason(error: &tungstenite::Error) -> CloseReason {
+    match error {
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        // An end without a closing handshake, as a closed tab makes.
+        | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            CloseReason::PeerClosed
+        }
+        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooLarge,
+        tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_) => CloseReason::ProtocolError,
+        tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            CloseReason::ProtocolError
+        }
+        _ => CloseReason::ConnectionLost,
     }
 }
 
@@ -137,11 +148,25 @@ impl Socket for Writer {
     fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.try_write_vectored(bufs)
     }
+
+    fn say_goodbye(&mut self, reason: CloseReason) {
+        let code = match reason {
+            CloseReason::ConnectionLost => return,
+            CloseReason::TooLarge => TOO_LARGE,
+            CloseReason::ProtocolError => PROTOCOL_ERROR,
+            CloseReason::Draining => GOING_AWAY,
+            CloseReason::Internal => INTERNAL,
+            _ => NORMAL,
+        };
+        // A socket that is too full for a last word, or gone, does without.
+        let _ = self.0.try_write(&frame::close(code, ""));
+    }
 }
 
 /// What tungstenite works on: it reads the socket, and believes to write to it.
 struct Half {
     read: OwnedReadHalf,
+    guard: Guard,
     controls: Controls,
 }
 
@@ -150,6 +175,16 @@ enum Controls {
     /// To the socket: there is nothing else on its way there.
     Direct(Arc<OwnedWriteHalf>),
     Outbox(Arc<Outbox>),
+    /// The connection is at its end.
+    Nowhere,
+}
+
+impl Half {
+    fn watch(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.guard
+            .watch(bytes)
+            .map_err(|_| io::ErrorKind::InvalidData.into())
+    }
 }
 
 impl AsyncRead for Half {
@@ -158,7 +193,9 @@ impl AsyncRead for Half {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.read).poll_read(cx, buf))?;
+        Poll::Ready(self.watch(&buf.filled()[before..]))
     }
 }
 
@@ -171,6 +208,7 @@ impl AsyncWrite for Half {
         match &self.controls {
             Controls::Direct(writer) => drop(writer.try_write(frame)),
             Controls::Outbox(outbox) => outbox.send_control(Bytes::copy_from_slice(frame)),
+            Controls::Nowhere => {}
         }
         Poll::Ready(Ok(frame.len()))
     }

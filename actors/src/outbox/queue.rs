@@ -1,0 +1,133 @@
+//! Frames in the order in which they go out, the first of them perhaps written in part.
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::Bytes;
+use collabflow_protocol::frame::Frame;
+
+use crate::key::RoomKey;
+
+/// A queue that has grown past this is given back to the system once it is empty.
+const ITEMS_KEPT: usize = 32;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    items: VecDeque<Item>,
+    /// Bytes of all items, without those that are written.
+    bytes: usize,
+    /// Bytes of the first item that are written already.
+    written: usize,
+}
+
+pub(super) struct Item {
+    payload: Payload,
+    /// The room in whose log a durable frame has its place.
+    room: Option<RoomKey>,
+}
+
+enum Payload {
+    Text(Frame),
+    /// A WebSocket control frame.
+    Control(Bytes),
+}
+
+impl Item {
+    pub(super) const fn text(frame: Frame, room: Option<RoomKey>) -> Self {
+        Self {
+            payload: Payload::Text(frame),
+            room,
+        }
+    }
+
+    pub(super) const fn control(frame: Bytes) -> Self {
+        Self {
+            payload: Payload::Control(frame),
+            room: None,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.payload {
+            Payload::Text(frame) => frame.as_websocket(),
+            Payload::Control(bytes) => bytes,
+        }
+    }
+
+    /// The frame and its room, where it is durable.
+    pub(super) fn into_durable(self) -> Option<(RoomKey, Frame)> {
+        match (self.room, self.payload) {
+            (Some(room), Payload::Text(frame)) => Some((room, frame)),
+            _ => None,
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, item: Item) {
+        self.bytes += item.as_bytes().len();
+        self.items.push_back(item);
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether the first frame is written in part.
+    pub(super) const fn is_torn(&self) -> bool {
+        self.written > 0
+    }
+
+    /// What is to be written next, as far as `bufs` holds it.
+    pub(super) fn slices<'a, 'b>(&'a self, bufs: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+        let mut skip = self.written;
+        let mut count = 0;
+        for (buf, item) in bufs.iter_mut().zip(&self.items) {
+            *buf = IoSlice::new(&item.as_bytes()[skip..]);
+            (skip, count) = (0, count + 1);
+        }
+        &bufs[..count]
+    }
+
+    /// So many bytes are written; durable frames that are out wholly are handed to `sent`.
+    pub(super) fn advance(&mut self, count: usize, mut sent: impl FnMut(RoomKey, Frame)) {
+        self.bytes -= count;
+        self.written += count;
+        while let Some(item) = self.items.front() {
+            let length = item.as_bytes().len();
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
+            if let Some((room, frame)) = self.items.pop_front().and_then(Item::into_durable) {
+                sent(room, frame);
+            }
+        }
+        if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
+            self.items = VecDeque::new();
+        }
+    }
+
+    /// Takes the first frame, if it is text and leaves at most `bytes_max` of text.
+    pub(super) fn take_text(&mut self, bytes_max: usize) -> Option<(Option<RoomKey>, Frame)> {
+        let first = self.items.front()?;
+        let Payload::Text(frame) = &first.payload else {
+            return None;
+        };
+        if frame.len() > bytes_max {
+            return None;
+        }
+        let (room, frame) = (first.room, frame.clone());
+        self.advance(frame.as_websocket().len(), |_, _| {});
+        Some((room, frame))
+    }
+
+    /// Empties the queue: what is durable of it.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (RoomKey, Frame)> {
+        let items = std::mem::take(self).items;
+        items.into_iter().filter_map(Item::into_durable)
+    }
+}

@@ -1,0 +1,45 @@
+//! Why connections end.
+
+use std::fmt;
+
+/// Why a session's connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The other side has closed it.
+    PeerClosed,
+    /// The network has broken it.
+    ConnectionLost,
+    /// No sign of life in time.
+    PingTimeout,
+    /// More is waiting than the limit allows.
+    OutboxFull,
+    /// What is waiting has not been taken in time.
+    OutboxStalled,
+    /// The client broke the protocol.
+    ProtocolError,
+    /// A frame or body was over the limit.
+    TooLarge,
+    /// The client did not connect to the namespace in time.
+    ConnectTimeout,
+    /// The node is ending.
+    Draining,
+    /// An actor has broken.
+    Internal,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerClosed => "closed by the client",
+            Self::ConnectionLost => "connection lost",
+            Self::PingTimeout => "ping timeout",
+            Self::OutboxFull => "too much is waiting to be read",
+            Self::OutboxStalled => "the client does not read",
+            Self::ProtocolError => "protocol error",
+            Self::TooLarge => "message too large",
+            Self::ConnectTimeout => "no namespace was joined in time",
+            Self::Draining => "the server is ending",
+            Self::Internal => "internal error",
+        })
+    }
+}

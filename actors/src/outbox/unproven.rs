@@ -1,0 +1,75 @@
+//! Durable frames that are written, and that nothing proves yet to have been read.
+//!
+//! A pong proves that what was written before its ping was read, the next poll that what the last one was answered
+//! arrived. Most sessions are proven before long, so this is empty while nothing happens.
+
+use std::collections::VecDeque;
+
+use collabflow_protocol::frame::Frame;
+use tokio::time::Instant;
+
+use crate::key::RoomKey;
+
+#[derive(Debug, Default)]
+pub(super) struct Unproven {
+    frames: VecDeque<(Instant, RoomKey, Frame)>,
+    /// Rooms of which frames had to be forgotten, and when the last of these was written.
+    forgotten: Vec<(RoomKey, Instant)>,
+}
+
+/// What was not read, before anything that was never written.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    pub(super) frames: Vec<(RoomKey, Frame)>,
+    /// Rooms of which this is not all.
+    pub(super) incomplete: Vec<RoomKey>,
+}
+
+impl Unproven {
+    pub(super) fn add(&mut self, at: Instant, room: RoomKey, frame: Frame) {
+        self.frames.push_back((at, room, frame));
+    }
+
+    /// Forgets the oldest frames past so many.
+    pub(super) fn truncate(&mut self, frames_max: usize) {
+        let excess = self.frames.len().saturating_sub(frames_max);
+        for (at, room, _) in self.frames.drain(..excess) {
+            match self.forgotten.iter_mut().find(|(of, _)| *of == room) {
+                Some((_, last)) => *last = at,
+                None => self.forgotten.push((room, at)),
+            }
+        }
+    }
+
+    /// What was written before was read.
+    pub(super) fn prove(&mut self, before: Instant) {
+        self.frames.retain(|(at, ..)| *at >= before);
+        self.forgotten.retain(|(_, at)| *at >= before);
+        if self.frames.is_empty() {
+            self.frames = VecDeque::new();
+        }
+    }
+
+    /// All was read.
+    pub(super) fn prove_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What was written at or after `since` was not read, the rest was.
+    pub(super) fn unread_since(&mut self, since: Instant) -> Unread {
+        self.prove(since);
+        self.take_all()
+    }
+
+    /// Nothing of it was read.
+    pub(super) fn take_all(&mut self) -> Unread {
+        let Self { frames, forgotten } = std::mem::take(self);
+        Unread {
+            frames: frames
+                .into_iter()
+                .map(|(_, room, frame)| (room, frame))
+                .collect(),
+            incomplete: forgotten.into_iter().map(|(room, _)| room).collect(),
+        }
+    }
+}
