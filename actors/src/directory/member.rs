@@ -3,7 +3,7 @@
 use collabflow_protocol::{
     error::ClientError,
     id::{ProjectId, UserId, WorkspaceId},
-    model::{Member, MemberDraft, MemberKey, Project, ProjectUpdates, Role, UserBrief, Workspace},
+    model::{Member, MemberDraft, MemberKey, Project, Role, UserBrief, Workspace},
 };
 
 use super::{Directory, NO_PROJECT, NO_WORKSPACE, allowed, role_of};
@@ -26,7 +26,7 @@ impl Directory {
     ) -> Result<Workspace, ClientError> {
         let (workspace, role) = self.workspace_of(user.id, id).await?;
         let change = self.addition(&workspace.members, role, draft).await?;
-        self.change_workspace(user, workspace, change).await
+        self.change_workspace(workspace, change).await
     }
 
     /// Removes a member of a workspace, who leaves its projects too.
@@ -41,7 +41,7 @@ impl Directory {
     ) -> Result<Workspace, ClientError> {
         let (workspace, role) = self.workspace_of(user.id, id).await?;
         may_remove(&workspace.members, (user.id, role), member)?;
-        self.change_workspace(user, workspace, MemberChange::Remove(member))
+        self.change_workspace(workspace, MemberChange::Remove(member))
             .await
     }
 
@@ -57,7 +57,7 @@ impl Directory {
     ) -> Result<Project, ClientError> {
         let (project, role) = self.project_of(user.id, id).await?;
         let change = self.addition(&project.members, role, draft).await?;
-        self.change_project(user, project, change).await
+        self.change_project(project, change).await
     }
 
     /// Removes a member of a project.
@@ -72,7 +72,7 @@ impl Directory {
     ) -> Result<Project, ClientError> {
         let (project, role) = self.project_of(user.id, id).await?;
         may_remove(&project.members, (user.id, role), member)?;
-        self.change_project(user, project, MemberChange::Remove(member))
+        self.change_project(project, MemberChange::Remove(member))
             .await
     }
 
@@ -99,23 +99,16 @@ impl Directory {
 
     async fn change_workspace(
         &self,
-        user: &UserBrief,
         before: Workspace,
         change: MemberChange,
     ) -> Result<Workspace, ClientError> {
         let _turn = self.turn(before.id).await;
         let rooms = self.rooms_concerned(before.id, change).await?;
         let of = Membered::Workspace(before.id);
-        let MemberOutcome::Workspace { after, left } = self.change_member(of, change).await? else {
+        let MemberOutcome::Workspace { after, .. } = self.change_member(of, change).await? else {
             return Err(ClientError::internal());
         };
         self.node.membership_changed(&rooms).await;
-        for project in left {
-            // Who cannot be told of it now sees it with the next reading; the change itself is done.
-            if let Ok(Some(project)) = self.store().project(project).await {
-                self.tell_members(&project, user).await;
-            }
-        }
         Ok(*after)
     }
 
@@ -137,7 +130,6 @@ impl Directory {
 
     async fn change_project(
         &self,
-        user: &UserBrief,
         before: Project,
         change: MemberChange,
     ) -> Result<Project, ClientError> {
@@ -148,18 +140,7 @@ impl Directory {
             return Err(ClientError::internal());
         };
         self.node.membership_changed(&rooms).await;
-        if after.members != before.members {
-            self.tell_members(&after, user).await;
-        }
         Ok(*after)
-    }
-
-    async fn tell_members(&self, project: &Project, user: &UserBrief) {
-        let updates = ProjectUpdates {
-            members: Some(project.members.clone()),
-            ..ProjectUpdates::default()
-        };
-        self.tell_updates(project, updates, user).await;
     }
 
     async fn change_member(

@@ -76,7 +76,6 @@ impl Directory {
             name: (after.name != before.name).then(|| after.name.clone()),
             description: (after.description != before.description)
                 .then(|| after.description.clone()),
-            members: None,
         };
         self.tell_updates(&after, updates, user).await;
         Ok(after)

@@ -64,9 +64,6 @@ pub struct ProjectUpdates {
     /// The new description; `null` for cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
-    /// The members as they are now, where they changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub members: Option<Vec<Member>>,
 }
 
 impl ProjectDraft {
