@@ -248,9 +248,12 @@ impl RoomState {
 
     /// Leaves the author's sessions out of a change until it is announced.
     fn await_announcement(&self, author: UserId, change: &mut Change) {
+        let mut may_go_unannounced = false;
         for seat in self.members.of_user(author) {
             let session = seat.entry.id;
             if let Some(since) = seat.away_since {
+                // A page whose connection is gone cannot announce what it changes: then the clock does.
+                may_go_unannounced = true;
                 // Its page may have made this change, and will hear older ones when it is back: then it hears this one
                 // after them, or they would take it back.
                 if self
@@ -264,8 +267,7 @@ impl RoomState {
             }
             change.untold.push(session);
         }
-        // A page whose connection is gone cannot announce what it changes: then the clock does.
-        if !change.gone.is_empty() {
+        if may_go_unannounced {
             change.wait_until(change.at + ANNOUNCED_WITHIN);
         }
     }

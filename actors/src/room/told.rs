@@ -61,9 +61,14 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Lets the clock tell it at `at`, unless nobody but the page that made it was left out.
+    /// Lets the clock tell it at `at`, unless nobody but a page that is gone was left out: then it made the change.
     pub(crate) fn wait_until(&mut self, at: Instant) {
-        if self.untold.len() > 1 {
+        if self.untold.len() > 1
+            || self
+                .untold
+                .iter()
+                .any(|session| !self.gone.contains(session))
+        {
             self.told_at = Some(at);
         }
     }
