@@ -347,15 +347,57 @@ impl RoomState {
 
     /// Tells what nobody has announced in time.
     pub(super) fn tell_overdue(&mut self, now: Instant) {
-        for change in self.ledger.told.take_overdue(now) {
-            let present = match self.ledger.told.latest(change.task.id) {
-                Some(Latest::Stored(task)) => Arc::clone(task),
-                Some(Latest::Deleted(_)) if change.kind != Kind::Deleted => continue,
-                _ => Arc::clone(&change.task),
+        for overdue in self.ledger.told.take_overdue(now) {
+            let id = overdue.task.id;
+            let present = match self.ledger.told.latest(id) {
+                Some(Latest::Stored(task)) => Some(Arc::clone(task)),
+                _ => None,
             };
-            if !change.untold.is_empty() {
-                self.tell(change.event(&present), Audience::Only(change.untold));
+            for session in overdue.untold.clone() {
+                let at = overdue.at;
+                let is_it = |change: &Change| {
+                    change.at == at && change.task.version == overdue.task.version
+                };
+                for mut change in self.ledger.told.settle(session, id, is_it) {
+                    change.fields = self.ledger.told.unheard(session, &change);
+                    self.tell_unannounced(&change, present.as_ref(), session);
+                }
             }
+        }
+    }
+
+    /// Tells one session of a change that was not announced. The page that made it is among those whose connection was
+    /// gone; the present values of a task that it has do it no harm, but a new task would be there twice.
+    fn tell_unannounced(
+        &mut self,
+        change: &Change,
+        present: Option<&Arc<Task>>,
+        session: SessionId,
+    ) {
+        let only = || Audience::Only(vec![session]);
+        let (is_new, is_gone) = (change.kind == Kind::Created, change.gone.contains(&session));
+        let Some(present) = present.filter(|_| change.kind != Kind::Deleted) else {
+            if change.kind == Kind::Deleted {
+                self.tell(change.event(&change.task), only());
+            }
+            return;
+        };
+        if is_new && is_gone {
+            if change.gone.len() == 1 {
+                return;
+            }
+            // It cannot be known which of these pages has it: it is taken out, and put in again.
+            let deleted_by = (*change.author).clone();
+            self.tell(
+                ServerEvent::TaskDeleted {
+                    task_id: present.id,
+                    deleted_by,
+                },
+                only(),
+            );
+        }
+        if is_new || !change.fields.is_empty() {
+            self.tell(change.event(present), only());
         }
     }
 }

@@ -523,6 +523,33 @@ async fn a_change_by_a_page_that_cannot_announce_it_is_told_when_the_time_for_th
     );
 }
 
+/// Two tabs were offline when one of them made a task: nobody can know which, and a card must not be there twice.
+#[tokio::test]
+async fn where_either_of_two_pages_may_have_made_a_task_it_is_taken_out_and_put_in_again() {
+    let (mut room, [page, tab, _]) = two_tabs();
+    room.send(RoomMessage::Away(page));
+    room.send(RoomMessage::Away(Arc::clone(&tab)));
+    let draft = TaskDraft::parse(
+        json!({"title": "made"}).as_object().expect("object"),
+        Default::default(),
+    );
+    let create = TaskCommand::Create {
+        id: None,
+        sent: serde_json::Map::new(),
+        draft,
+        client_id: None,
+    };
+    room.by_page(1, create, None, &task(1, "made"));
+    room.take_told();
+    room.pass(Duration::from_secs(11));
+    let names: Vec<_> = room
+        .heard_by(tab.id)
+        .iter()
+        .map(|event| event[0].clone())
+        .collect();
+    assert_eq!(names, ["task:deleted", "task:created"]);
+}
+
 #[tokio::test]
 async fn a_session_that_has_ended_gets_into_no_room() {
     let mut room = TestRoom::new();

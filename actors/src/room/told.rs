@@ -162,6 +162,24 @@ impl Told {
         settled
     }
 
+    /// The fields of a change that a session has not heard of by a later one.
+    pub(crate) fn unheard(&self, session: SessionId, change: &Change) -> Vec<TaskField> {
+        let later = |other: &&Change| {
+            other.task.version > change.task.version && !other.untold.contains(&session)
+        };
+        let heard: Vec<_> = self
+            .of_task(change.task.id)
+            .filter(later)
+            .flat_map(|other| &other.fields)
+            .collect();
+        change
+            .fields
+            .iter()
+            .copied()
+            .filter(|field| !heard.contains(&field))
+            .collect()
+    }
+
     /// Whether a session that is away since `since` will hear of an earlier change of these fields of a task.
     pub(crate) fn was_missed(
         &self,
@@ -217,21 +235,13 @@ impl Told {
         }
     }
 
-    /// Takes the changes that have waited long enough for an announcement, each with whom it is to be told to. The page
-    /// that made it is among those whose connection was gone: none of these may get a new task a second time; the
-    /// present values of an old one do no harm.
+    /// The changes that have waited long enough for an announcement: they wait no more.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<Change> {
         let is_overdue = |change: &&mut Change| change.told_at.is_some_and(|at| at <= now);
         let mut overdue = Vec::new();
         for change in self.changes.iter_mut().filter(is_overdue) {
-            if change.kind == Kind::Created {
-                change
-                    .untold
-                    .retain(|session| !change.gone.contains(session));
-            }
-            overdue.push(change.clone());
-            change.untold.clear();
             change.told_at = None;
+            overdue.push(change.clone());
         }
         self.is_timed = self.changes.iter().any(|change| change.told_at.is_some());
         overdue
