@@ -4,6 +4,7 @@
 //! through [`packets`]; what goes out is in the connection's outbox.
 
 mod connection;
+mod dialogue;
 mod heartbeat;
 mod packets;
 mod polling;
@@ -19,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use collabflow_actors::{node::Node, outbox::CloseReason};
+use collabflow_actors::{id::PrivateId, node::Node, outbox::CloseReason};
 use collabflow_protocol::{
     engine::{Arrival, HandshakeError, Query, Transport},
     error::ClientError,
@@ -59,7 +60,7 @@ pub struct Context {
     auth: Arc<Auth>,
     cors: Cors,
     unknown: Unknown,
-    connections: DashMap<String, Arc<Connection>>,
+    connections: DashMap<PrivateId, Arc<Connection>>,
     /// No more sessions are opened.
     is_draining: AtomicBool,
 }
@@ -83,6 +84,13 @@ impl Context {
             connections: DashMap::new(),
             is_draining: AtomicBool::new(false),
         })
+    }
+
+    /// The session, unless it is closed, though its task may not have got round to ending it.
+    fn find(&self, sid: &str) -> Option<Arc<Connection>> {
+        let sid = sid.parse().ok()?;
+        let connection = Arc::clone(self.connections.get(&sid)?.value());
+        connection.outbox.closed().is_none().then_some(connection)
     }
 
     /// Opens no more sessions and closes those that there are, for the end of the node: clients come back by themselves.
@@ -142,16 +150,10 @@ impl Request {
     ) -> Response {
         match &query.sid {
             None => self.open(context, &query),
-            Some(sid) => {
-                let found = context
-                    .connections
-                    .get(sid)
-                    .map(|connection| Arc::clone(&connection));
-                match found {
-                    Some(connection) => self.go_on(&connection, query.transport, body).await,
-                    None => self.refuse(HandshakeError::UnknownSession),
-                }
-            }
+            Some(sid) => match context.find(sid) {
+                Some(connection) => self.go_on(&connection, query.transport, body).await,
+                None => self.refuse(HandshakeError::UnknownSession),
+            },
         }
     }
 
@@ -184,7 +186,8 @@ impl Request {
                     // A client that has gone meanwhile leaves nothing to be done.
                     if let Ok(websocket) = WebSocket::accept(upgrade, message_bytes_max).await {
                         let (connection, _) = Connection::open(&context, Transport::Websocket);
-                        task::run_websocket(connection, websocket, place).await;
+                        // A task of its own, since this one has room for all that an opening needs.
+                        tokio::spawn(task::run_websocket(connection, websocket, place));
                     }
                 })
             }

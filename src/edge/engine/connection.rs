@@ -24,7 +24,7 @@ use super::{Context, heartbeat::Heartbeat, packets::Packets, websocket::WebSocke
 
 pub(super) struct Connection {
     /// The session's secret: whoever has it may poll.
-    pub(super) sid: String,
+    sid: PrivateId,
     pub(super) outbox: Arc<Outbox>,
     context: Arc<Context>,
     heartbeat: Mutex<Heartbeat>,
@@ -38,9 +38,9 @@ pub(super) struct Connection {
 /// How far the transport has come.
 enum Stage {
     /// Polling; a WebSocket may be handed to the connection's task here.
-    Polling(oneshot::Sender<WebSocket>),
+    Polling(oneshot::Sender<Box<WebSocket>>),
     /// A WebSocket has been opened beside it, and is being probed.
-    Probing(oneshot::Sender<WebSocket>),
+    Probing(oneshot::Sender<Box<WebSocket>>),
     Websocket,
 }
 
@@ -58,7 +58,7 @@ impl Connection {
     pub(super) fn open(
         context: &Arc<Context>,
         transport: Transport,
-    ) -> (Arc<Self>, oneshot::Receiver<WebSocket>) {
+    ) -> (Arc<Self>, oneshot::Receiver<Box<WebSocket>>) {
         let settings = &context.settings;
         let now = Instant::now();
         let limits = OutboxLimits {
@@ -77,7 +77,7 @@ impl Connection {
             Transport::Websocket => Stage::Websocket,
         };
         let connection = Arc::new(Self {
-            sid: PrivateId::random().to_string(),
+            sid: PrivateId::random(),
             outbox: Outbox::new(Wire::SocketIo, limits),
             context: Arc::clone(context),
             heartbeat: Mutex::new(heartbeat),
@@ -89,14 +89,14 @@ impl Connection {
         connection.outbox.send(&connection.handshake(transport));
         context
             .connections
-            .insert(connection.sid.clone(), Arc::clone(&connection));
+            .insert(connection.sid, Arc::clone(&connection));
         (connection, upgraded)
     }
 
     fn handshake(&self, transport: Transport) -> Frame {
         let settings = &self.context.settings;
         let handshake = Handshake {
-            sid: &self.sid,
+            sid: &self.sid.to_string(),
             upgrades: transport.upgrades(),
             ping_interval: settings.ping_interval,
             ping_timeout: settings.ping_timeout,
@@ -139,7 +139,7 @@ impl Connection {
     }
 
     /// Ends an upgrade: with a WebSocket it is done, without one the polls go on.
-    pub(super) fn end_probe(&self, websocket: Option<WebSocket>) {
+    pub(super) fn end_probe(&self, websocket: Option<Box<WebSocket>>) {
         let mut stage = self.stage.lock();
         if let Stage::Probing(upgrade) = std::mem::replace(&mut *stage, Stage::Websocket) {
             match websocket {

@@ -17,7 +17,7 @@ use crate::edge::listener::Place;
 /// Lives as long as a connection that has a WebSocket; holds its place until the other side is gone too.
 pub(super) async fn run_websocket(
     connection: Arc<Connection>,
-    mut websocket: WebSocket,
+    mut websocket: Box<WebSocket>,
     place: Option<Place>,
 ) {
     websocket.attach_to(&connection.outbox);
@@ -33,7 +33,7 @@ pub(super) async fn run_websocket(
 /// Lives as long as a connection that began with polling.
 pub(super) async fn run_polling(
     connection: Arc<Connection>,
-    mut upgraded: oneshot::Receiver<WebSocket>,
+    mut upgraded: oneshot::Receiver<Box<WebSocket>>,
     place: Option<Place>,
 ) {
     let reason = loop {
@@ -106,12 +106,10 @@ async fn write_on(outbox: &Outbox, writer: &OwnedWriteHalf) -> CloseReason {
     }
 }
 
-/// Waits until the socket has room again; false where it took too long.
+/// Waits until the socket has room again; false where it took too long. Boxed, as few connections ever need it.
 async fn until_room(writer: &OwnedWriteHalf, patience: Duration) -> bool {
-    matches!(
-        tokio::time::timeout(patience, writer.writable()).await,
-        Ok(Ok(()))
-    )
+    let writable = Box::pin(tokio::time::timeout(patience, writer.writable()));
+    matches!(writable.await, Ok(Ok(())))
 }
 
 async fn read(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {

@@ -25,7 +25,7 @@ pub(super) async fn probe(connection: Arc<Connection>, upgrade: OnUpgrade) {
     connection.end_probe(websocket.and_then(Result::ok).flatten());
 }
 
-async fn probe_through(connection: &Connection, upgrade: OnUpgrade) -> Option<WebSocket> {
+async fn probe_through(connection: &Connection, upgrade: OnUpgrade) -> Option<Box<WebSocket>> {
     let message_bytes_max = connection.context().settings.max_payload;
     let mut websocket = WebSocket::accept(upgrade, message_bytes_max).await.ok()?;
     expect(&mut websocket, PacketKind::Ping, "probe").await?;

@@ -41,7 +41,7 @@ pub(super) use handshake::{handshake_key, switching_protocols};
 pub(super) use tungstenite::Message;
 
 /// Bytes that an idle connection keeps for reading; larger messages grow it while they last.
-const READ_BUFFER: usize = 1_024;
+const READ_BUFFER: usize = 512;
 /// How long the other side may take to close after us.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BUFFER: usize = 16 * 1024;
@@ -60,8 +60,12 @@ pub(super) struct WebSocket {
 }
 
 impl WebSocket {
-    /// Takes the connection over from the HTTP server, with what that had read of it already.
-    pub(super) async fn accept(upgrade: OnUpgrade, message_bytes_max: usize) -> io::Result<Self> {
+    /// Takes the connection over from the HTTP server, with what that had read of it already. Boxed, because the tasks
+    /// that hand it on would each have room for it twice.
+    pub(super) async fn accept(
+        upgrade: OnUpgrade,
+        message_bytes_max: usize,
+    ) -> io::Result<Box<Self>> {
         let upgraded = upgrade.await.map_err(io::Error::other)?;
         let parts = upgraded
             .downcast::<TokioIo<TcpStream>>()
@@ -83,7 +87,7 @@ impl WebSocket {
         let reader =
             WebSocketStream::from_partially_read(half, read_already, Role::Server, Some(config))
                 .await;
-        Ok(Self { reader, writer })
+        Ok(Box::new(Self { reader, writer }))
     }
 
     /// The next message, or how the connection ended.
@@ -113,9 +117,10 @@ impl WebSocket {
 
     /// Waits until the other side has closed too. A socket that is closed with something unread in it is reset, and
     /// the reset takes what was written last from the other side's hands: the reason of the end.
-    pub(super) async fn linger(mut self) {
+    pub(super) async fn linger(self: Box<Self>) {
+        let mut reader = self.reader;
         drop(self.writer);
-        let half = self.reader.get_mut();
+        let half = reader.get_mut();
         half.controls = Controls::Nowhere;
         let mut trash = vec![0; LINGER_BUFFER];
         let to_the_end = async { while matches!(half.read.read(&mut trash).await, Ok(1..)) {} };

@@ -1,0 +1,279 @@
+//! What a connection's messages mean: Engine.IO packets around Socket.IO packets around events. Pure.
+//!
+//! The same for every transport. An `Err` is how the connection has to end.
+
+use collabflow_actors::{node::Inbound, outbox::CloseReason};
+use collabflow_protocol::{
+    engine::{self, PacketKind},
+    error::{ClientError, ErrorCode},
+    event::ClientEvent,
+    socket::{self, DEFAULT_NAMESPACE, Packet},
+    validate::Unknown,
+};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+/// Where in the exchange of packets a connection is.
+#[derive(Debug, Default)]
+pub(super) struct Dialogue {
+    /// The namespace is joined.
+    is_connected: bool,
+    /// Binary attachments that are still to come, and are passed over.
+    attachments_due: usize,
+}
+
+/// What a message asks for.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Nothing.
+    Nothing,
+    /// It answers the last ping.
+    Pong,
+    /// The namespace is to be joined.
+    Connect(Connect),
+    /// A namespace that there is not is to be joined.
+    InvalidNamespace(String),
+    /// An event.
+    Event(Box<Inbound>),
+    /// The namespace is left.
+    Disconnect,
+}
+
+/// What a CONNECT packet says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Connect {
+    token: Option<Value>,
+    pid: Option<Value>,
+}
+
+impl Connect {
+    fn read(payload: Option<&RawValue>) -> Self {
+        payload
+            .and_then(|payload| serde_json::from_str(payload.get()).ok())
+            .unwrap_or_default()
+    }
+
+    /// The token. One that is no text is a bad one; only none at all is none.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token
+            .as_ref()
+            .map(|token| token.as_str().unwrap_or("not text"))
+    }
+
+    /// The secret of the session whose place is wanted.
+    pub(super) fn pid(&self) -> Option<&str> {
+        self.pid.as_ref().and_then(Value::as_str)
+    }
+}
+
+impl Dialogue {
+    /// Takes an Engine.IO packet.
+    pub(super) fn take(
+        &mut self,
+        packet: engine::Packet<'_>,
+        unknown: Unknown,
+    ) -> Result<Step, CloseReason> {
+        match packet.kind {
+            PacketKind::Message => self.take_message(packet.data, unknown),
+            PacketKind::Pong => Ok(Step::Pong),
+            PacketKind::Close => Err(CloseReason::PeerClosed),
+            // A client that pings has the direction of Engine.IO 3.
+            _ => Err(CloseReason::ProtocolError),
+        }
+    }
+
+    /// Takes a binary message: an attachment.
+    pub(super) fn take_binary(&mut self) -> Result<(), CloseReason> {
+        self.attachments_due = self
+            .attachments_due
+            .checked_sub(1)
+            .ok_or(CloseReason::ProtocolError)?;
+        Ok(())
+    }
+
+    /// A CONNECT was granted.
+    pub(super) fn connected(&mut self) {
+        self.is_connected = true;
+    }
+
+    fn take_message(&mut self, text: &str, unknown: Unknown) -> Result<Step, CloseReason> {
+        if self.attachments_due > 0 {
+            return Err(CloseReason::ProtocolError);
+        }
+        let packet = socket::decode(text).map_err(|_| CloseReason::ProtocolError)?;
+        let is_ours = packet.namespace() == DEFAULT_NAMESPACE;
+        match packet {
+            Packet::Connect { namespace, .. } if !is_ours => {
+                Ok(Step::InvalidNamespace(namespace.to_owned()))
+            }
+            Packet::Connect { payload, .. } if !self.is_connected => {
+                Ok(Step::Connect(Connect::read(payload)))
+            }
+            packet if is_ours && self.is_connected => self.take_ours(packet, unknown),
+            _ => Err(CloseReason::ProtocolError),
+        }
+    }
+
+    fn take_ours(&mut self, packet: Packet<'_>, unknown: Unknown) -> Result<Step, CloseReason> {
+        match packet {
+            Packet::Event {
+                name, args, ack, ..
+            } => Ok(Step::Event(Box::new(Inbound {
+                event: ClientEvent::parse(&name, &args, unknown),
+                name: name.into_owned(),
+                ack,
+            }))),
+            Packet::BinaryEvent {
+                name,
+                ack,
+                attachments,
+                ..
+            } => {
+                self.attachments_due = attachments;
+                let message = "Binary attachments are not supported";
+                Ok(Step::Event(Box::new(Inbound {
+                    event: Err(ClientError::new(ErrorCode::ValidationFailed, message)),
+                    name: name.into_owned(),
+                    ack,
+                })))
+            }
+            // The server asks for no acknowledgements; one that comes nevertheless is nobody's business.
+            Packet::Ack { .. } => Ok(Step::Nothing),
+            Packet::BinaryAck { attachments, .. } => {
+                self.attachments_due = attachments;
+                Ok(Step::Nothing)
+            }
+            Packet::Disconnect { .. } => {
+                self.is_connected = false;
+                Ok(Step::Disconnect)
+            }
+            Packet::Connect { .. } | Packet::ConnectError { .. } => Err(CloseReason::ProtocolError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(dialogue: &mut Dialogue, text: &str) -> Result<Step, CloseReason> {
+        let packet = engine::Packet::decode(text).expect("a packet");
+        dialogue.take(packet, Unknown::Ignore)
+    }
+
+    fn connected() -> Dialogue {
+        let mut dialogue = Dialogue::default();
+        dialogue.connected();
+        dialogue
+    }
+
+    fn event(step: Result<Step, CloseReason>) -> Inbound {
+        match step {
+            Ok(Step::Event(inbound)) => *inbound,
+            other => panic!("no event: {other:?}"),
+        }
+    }
+
+    fn is_broken(step: &Result<Step, CloseReason>) -> bool {
+        matches!(step, Err(CloseReason::ProtocolError))
+    }
+
+    #[test]
+    fn a_connect_says_its_token_and_whose_place_it_wants() {
+        for (payload, token, pid) in [
+            ("", None, None),
+            ("{}", None, None),
+            (r#"{"token":null}"#, None, None),
+            (
+                r#"{"token":"t","pid":"p","offset":1}"#,
+                Some("t"),
+                Some("p"),
+            ),
+            (r#"{"token":{"userId":1},"pid":7}"#, Some("not text"), None),
+        ] {
+            match take(&mut Dialogue::default(), &format!("40{payload}")) {
+                Ok(Step::Connect(connect)) => {
+                    assert_eq!((connect.token(), connect.pid()), (token, pid), "{payload}");
+                }
+                other => panic!("{payload}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_connect_is_taken_before_a_connect_is_granted() {
+        for text in [
+            "41",
+            r#"42["chat:join",1]"#,
+            "431[]",
+            r#"451-["x"]"#,
+            "461-1[]",
+        ] {
+            assert!(is_broken(&take(&mut Dialogue::default(), text)), "{text}");
+        }
+        let mut refused = Dialogue::default();
+        assert!(matches!(take(&mut refused, "40"), Ok(Step::Connect(_))));
+        assert!(matches!(take(&mut refused, "40"), Ok(Step::Connect(_))));
+    }
+
+    #[test]
+    fn a_second_connect_is_an_error_but_one_after_a_disconnect_is_not() {
+        let mut dialogue = connected();
+        assert!(matches!(take(&mut dialogue, "41"), Ok(Step::Disconnect)));
+        assert!(matches!(take(&mut dialogue, "40"), Ok(Step::Connect(_))));
+        assert!(is_broken(&take(&mut connected(), "40")));
+    }
+
+    #[test]
+    fn other_namespaces_can_only_be_asked_for() {
+        for mut dialogue in [Dialogue::default(), connected()] {
+            match take(&mut dialogue, "40/admin,{}") {
+                Ok(Step::InvalidNamespace(namespace)) => assert_eq!(namespace, "/admin"),
+                other => panic!("{other:?}"),
+            }
+            assert!(is_broken(&take(&mut dialogue, r#"42/admin,["x"]"#)));
+            assert!(is_broken(&take(&mut dialogue, "41/admin,")));
+        }
+    }
+
+    #[test]
+    fn an_event_comes_with_its_name_its_ack_and_what_is_wrong_with_it() {
+        let inbound = event(take(&mut connected(), r#"427["no:such",{}]"#));
+        assert_eq!((inbound.name.as_str(), inbound.ack), ("no:such", Some(7)));
+        let error = inbound.event.expect_err("there is no such event");
+        assert_eq!(error.code, ErrorCode::NotFound);
+    }
+
+    #[test]
+    fn attachments_are_refused_and_passed_over_and_nothing_may_come_between() {
+        let text = r#"452-7["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+        let mut dialogue = connected();
+        let inbound = event(take(&mut dialogue, text));
+        assert_eq!(inbound.ack, Some(7));
+        let error = inbound.event.expect_err("binary is refused");
+        assert_eq!(error.code, ErrorCode::ValidationFailed);
+        assert_eq!(dialogue.take_binary(), Ok(()));
+        assert!(
+            matches!(take(&mut dialogue, "3"), Ok(Step::Pong)),
+            "heartbeats go below"
+        );
+        assert_eq!(dialogue.take_binary(), Ok(()));
+        assert_eq!(dialogue.take_binary(), Err(CloseReason::ProtocolError));
+
+        let mut interrupted = connected();
+        event(take(&mut interrupted, text));
+        assert!(is_broken(&take(&mut interrupted, r#"42["x"]"#)));
+    }
+
+    #[test]
+    fn packets_that_only_the_server_sends_end_the_connection() {
+        for text in ["0{}", "2", "2probe", "5", "6"] {
+            assert!(is_broken(&take(&mut connected(), text)), "{text}");
+        }
+        assert!(matches!(
+            take(&mut connected(), "1"),
+            Err(CloseReason::PeerClosed)
+        ));
+    }
+}
