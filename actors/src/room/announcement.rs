@@ -274,11 +274,13 @@ impl RoomState {
         // The page has applied the answer to its REST change, which had the whole task as it was then.
         let base = match announcement {
             Announcement::Created(_, whole) | Announcement::UpdatedWhole(_, whole) => whole.version,
+            // The first of them that it may repeat: an answer can be as old as that.
             _ => told
                 .announceable(user, present.id, now)
-                .filter(|change| announcement.speaks_of(change))
-                .map(|change| change.task.version)
-                .next_back(),
+                .find(|change| {
+                    announcement.speaks_of(change) && announcement.outdated(&change.task).is_empty()
+                })
+                .map(|change| change.task.version),
         };
         let mut fields: BTreeSet<_> = announcement.outdated(present).into_iter().collect();
         if let Some(base) = base {

@@ -6,6 +6,8 @@
 //    have laid an older REST answer over that): one `task:updated`, `task:moved` or `task:deleted` of each kind;
 //  - after a sibling's announcement a tab that was left out is told the fields which that change named, with the present
 //    version: the same name, task and version, yet other fields than it was told before.
+// And a new task that any of several offline tabs of one user may have made is taken out of each and put in again: a
+// `task:created` right after a `task:deleted` of it, in a tab that has siblings.
 
 const KEYED = {
   "task:created": ({ task }) => [task._id, ""],
@@ -25,6 +27,7 @@ export function toldFindings(tab, siblings) {
   const seen = new Map(); // key -> the payloads told under it
   const versions = new Map(); // task -> the last version told
   const gone = new Set();
+  let last = ""; // the last event about a task
   const granted = new Map(); // "name task" -> repeats that own announcements still allow
   for (const { at, what, event, data } of tab.journal) {
     if (what === "sent" && ANNOUNCES.has(event)) {
@@ -56,6 +59,8 @@ export function toldFindings(tab, siblings) {
 
     function followVersion() {
       const told = event === "task:created" ? data.task.version : data.version;
+      if (event === "task:created" && siblings.length > 0 && last === `task:deleted ${id}`) gone.delete(id);
+      last = `${event} ${id}`;
       if (gone.has(id) && event !== "task:deleted") find("backwards", id, `${key} was told after its task was deleted`);
       if (event === "task:deleted") gone.add(id);
       if (told === undefined) return;
