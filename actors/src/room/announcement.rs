@@ -398,6 +398,12 @@ impl RoomState {
                 only(),
             );
         }
+        if is_new {
+            // It hears of the task as it is now, whole.
+            self.ledger
+                .told
+                .settle(session, present.id, |change| change.kind != Kind::Deleted);
+        }
         if is_new || !change.fields.is_empty() {
             self.tell(change.event(present), only());
         }

@@ -19,8 +19,10 @@ export function listFindings(tabs, stored) {
     const shown = new Map();
     const find = (kind, taskId, text) => {
       const now = JSON.stringify(truth.get(taskId)) ?? "nothing";
-      const history = tab.history(taskId).join("\n");
-      findings.push({ kind, tab: tab.name, text: `${text}\n  REST has ${now}\n  what ${tab.name} knew:\n${history}` });
+      const histories = tabs
+        .filter(({ user }) => user === tab.user)
+        .map((of) => `  what ${of.name} knew:\n${of.history(taskId, 30).join("\n")}`);
+      findings.push({ kind, tab: tab.name, text: [text, `  REST has ${now}`, ...histories].join("\n") });
     };
     for (const task of tab.page.tasks) {
       if (shown.has(task._id)) find("doubled", task._id, `task ${task._id} is shown twice`);

@@ -59,7 +59,10 @@ export function toldFindings(tab, siblings) {
 
     function followVersion() {
       const told = event === "task:created" ? data.task.version : data.version;
-      if (event === "task:created" && siblings.length > 0 && last === `task:deleted ${id}`) gone.delete(id);
+      if (event === "task:created" && siblings.length > 0 && last === `task:deleted ${id}`) {
+        gone.delete(id);
+        seen.delete(`task:deleted ${id} `);
+      }
       last = `${event} ${id}`;
       if (gone.has(id) && event !== "task:deleted") find("backwards", id, `${key} was told after its task was deleted`);
       if (event === "task:deleted") gone.add(id);
