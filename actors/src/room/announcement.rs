@@ -347,65 +347,74 @@ impl RoomState {
         }
     }
 
-    /// Tells what nobody has announced in time.
+    /// Tells what nobody has announced in time: each session once of each task.
     pub(super) fn tell_overdue(&mut self, now: Instant) {
-        for overdue in self.ledger.told.take_overdue(now) {
-            let id = overdue.task.id;
-            let present = match self.ledger.told.latest(id) {
-                Some(Latest::Stored(task)) => Some(Arc::clone(task)),
-                _ => None,
+        let overdue = self.ledger.told.take_overdue(now);
+        let pairs: BTreeSet<_> = overdue
+            .iter()
+            .flat_map(|change| {
+                change
+                    .untold
+                    .iter()
+                    .map(|session| (change.task.id, *session))
+            })
+            .collect();
+        for (task, session) in pairs {
+            let is_overdue = |change: &Change| {
+                overdue
+                    .iter()
+                    .any(|one| one.at == change.at && one.task.version == change.task.version)
             };
-            for session in overdue.untold.clone() {
-                let at = overdue.at;
-                let is_it = |change: &Change| {
-                    change.at == at && change.task.version == overdue.task.version
-                };
-                for mut change in self.ledger.told.settle(session, id, is_it) {
-                    change.fields = self.ledger.told.unheard(session, &change);
-                    self.tell_unannounced(&change, present.as_ref(), session);
-                }
-            }
+            let missed = self.ledger.told.settle(session, task, is_overdue);
+            self.tell_unannounced(task, session, &missed);
         }
     }
 
-    /// Tells one session of a change that was not announced. The page that made it is among those whose connection was
-    /// gone; the present values of a task that it has do it no harm, but a new task would be there twice.
-    fn tell_unannounced(
-        &mut self,
-        change: &Change,
-        present: Option<&Arc<Task>>,
-        session: SessionId,
-    ) {
+    /// Tells one session of changes of a task that were not announced. The page that made them is among those whose
+    /// connection was gone: present values of a task that it has do it no harm, but a new task would be there twice.
+    fn tell_unannounced(&mut self, task: TaskId, session: SessionId, missed: &[Change]) {
         let only = || Audience::Only(vec![session]);
-        let (is_new, is_gone) = (change.kind == Kind::Created, change.gone.contains(&session));
-        let Some(present) = present.filter(|_| change.kind != Kind::Deleted) else {
-            if change.kind == Kind::Deleted {
-                self.tell(change.event(&change.task), only());
-            }
+        if let Some(change) = missed.iter().find(|change| change.kind == Kind::Deleted) {
+            return self.tell(change.event(&change.task), only());
+        }
+        let Some(Latest::Stored(present)) = self.ledger.told.latest(task) else {
             return;
         };
-        if is_new && is_gone {
-            if change.gone.len() == 1 {
+        let present = Arc::clone(present);
+        if let Some(made) = missed.iter().find(|change| change.kind == Kind::Created) {
+            let may_be_its_own = made.gone.contains(&session);
+            if may_be_its_own && made.gone.len() == 1 {
                 return;
             }
-            // It cannot be known which of these pages has it: it is taken out, and put in again.
-            let deleted_by = (*change.author).clone();
-            self.tell(
-                ServerEvent::TaskDeleted {
-                    task_id: present.id,
-                    deleted_by,
-                },
-                only(),
-            );
-        }
-        if is_new {
-            // It hears of the task as it is now, whole.
+            if may_be_its_own {
+                // It cannot be known which of these pages has it: it is taken out, and put in again.
+                let deleted_by = (*made.author).clone();
+                self.tell(
+                    ServerEvent::TaskDeleted {
+                        task_id: task,
+                        deleted_by,
+                    },
+                    only(),
+                );
+            }
+            self.tell(made.event(&present), only());
             self.ledger
                 .told
-                .settle(session, present.id, |change| change.kind != Kind::Deleted);
+                .settle(session, task, |change| change.kind != Kind::Deleted);
+            return;
         }
-        if is_new || !change.fields.is_empty() {
-            self.tell(change.event(present), only());
+        let told = &mut self.ledger.told;
+        let fields: BTreeSet<_> = missed
+            .iter()
+            .flat_map(|change| told.unheard(session, change))
+            .collect();
+        // What it hears now of these fields is what later changes have made of them.
+        told.settle(session, task, |change| {
+            change.kind != Kind::Created && change.fields.iter().all(|field| fields.contains(field))
+        });
+        if let (Some(change), false) = (missed.last(), fields.is_empty()) {
+            let event = updated(&present, fields, (*change.author).clone());
+            self.tell(event, only());
         }
     }
 }

@@ -4,7 +4,7 @@
 // The contract has one exception for each of two cases, both counted, so that no more is forgiven than it grants:
 //  - after its own announcement a tab may be told what is true now, which it may have been told already (its page may
 //    have laid an older REST answer over that): one `task:updated`, `task:moved` or `task:deleted` of each kind;
-//  - after a sibling's announcement a tab that was left out is told the fields which that change named, with the present
+//  - a tab that was left out of a sibling's change is told later the fields which that change named, with the present
 //    version: the same name, task and version, yet other fields than it was told before.
 // And a new task that any of several offline tabs of one user may have made is taken out of each and put in again: a
 // `task:created` right after a `task:deleted` of it, in a tab that has siblings.
@@ -29,7 +29,7 @@ export function toldFindings(tab, siblings) {
   const gone = new Set();
   let last = ""; // the last event about a task
   const granted = new Map(); // "name task" -> repeats that own announcements still allow
-  for (const { at, what, event, data } of tab.journal) {
+  for (const { what, event, data } of tab.journal) {
     if (what === "sent" && ANNOUNCES.has(event)) {
       const taskId = data.taskId ?? data.task._id;
       for (const name of ["task:updated", "task:moved", "task:deleted"]) {
@@ -54,7 +54,7 @@ export function toldFindings(tab, siblings) {
         granted.set(grant, granted.get(grant) - 1);
         return true;
       }
-      return Boolean(version) && !before.includes(payload) && siblings.some((sibling) => announced(sibling, id, at));
+      return Boolean(version) && !before.includes(payload) && siblings.length > 0;
     }
 
     function followVersion() {
@@ -73,10 +73,6 @@ export function toldFindings(tab, siblings) {
   }
   return [...findings, ...presenceFindings(tab)];
 }
-
-const announced = (sibling, taskId, before) =>
-  sibling.journal.some(({ at, what, event, data }) =>
-    at <= before && what === "sent" && ANNOUNCES.has(event) && (data.taskId ?? data.task._id) === taskId);
 
 /** Nobody joins who is there, or leaves who is not. */
 function presenceFindings(tab) {
