@@ -192,6 +192,20 @@ impl Node {
         self.registry.broken()
     }
 
+    /// Breaks a room's actor by a panic, as a fault in it would.
+    #[cfg(feature = "testing")]
+    pub fn break_room(&self, room: RoomKey) {
+        if let Some(room) = self.registry.find(room) {
+            room.send(RoomMessage::Panic);
+        }
+    }
+
+    /// Breaks a session's actor by a panic, as a fault in it would.
+    #[cfg(feature = "testing")]
+    pub fn break_session(&self, session: SessionId) {
+        self.registry.break_session(session);
+    }
+
     /// Opens a session and answers its CONNECT; what it missed and its rooms follow by themselves.
     ///
     /// # Errors

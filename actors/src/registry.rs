@@ -226,6 +226,14 @@ impl Registry {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn break_session(&self, session: SessionId) {
+        if let Some(live) = self.sessions.get(&session) {
+            // One that has ended cannot be broken any more.
+            let _ = live.actor.cast(SessionMessage::Panic);
+        }
+    }
+
     /// Actors that have broken so far.
     pub(crate) fn broken(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)

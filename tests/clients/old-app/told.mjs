@@ -49,12 +49,11 @@ export function toldFindings(tab, siblings) {
     if (event.startsWith("task:")) followVersion();
 
     function forgiven() {
+      if (version && !before.includes(payload) && siblings.length > 0) return true;
       const grant = `${event} ${id}`;
-      if (granted.get(grant) > 0) {
-        granted.set(grant, granted.get(grant) - 1);
-        return true;
-      }
-      return Boolean(version) && !before.includes(payload) && siblings.length > 0;
+      if (!(granted.get(grant) > 0)) return false;
+      granted.set(grant, granted.get(grant) - 1);
+      return true;
     }
 
     function followVersion() {

@@ -1,0 +1,287 @@
+//! What a panic in an actor does to those who are connected: nothing, or as little as can be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use collabflow::{
+    auth::Tokens,
+    config::{Config, Secret},
+    server::Server,
+};
+use collabflow_actors::{
+    id::now,
+    key::RoomKey,
+    store::{MemberChange, Membered},
+};
+use collabflow_protocol::{
+    id::{ProjectId, UserId},
+    model::{ProjectDraft, User, UserBrief},
+};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Stage {
+    server: Server,
+    tokens: Tokens,
+    project: ProjectId,
+    users: Vec<UserBrief>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A project of three members.
+    async fn set() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = Secret::new("dev-secret");
+        let mut config = Config::defaults();
+        config.data.dir = folder.path().to_owned();
+        config.server.port = 0;
+        config.auth.secret = Some(secret.clone());
+        let tokens = Tokens::new(&secret, &config.auth);
+        let server = Server::start(config).await.expect("a server");
+        let (store, ids) = (server.node().store(), server.node().ids());
+        let mut users = Vec::new();
+        for name in ["Ada", "Ben", "Cyd"] {
+            let user = User {
+                id: ids.next(),
+                name: name.into(),
+                email: None,
+                avatar: None,
+            };
+            store.remember(user.clone()).await.expect("remembered");
+            users.push(UserBrief::from(user));
+        }
+        let owner = users[0].id;
+        let workspace = store
+            .create_workspace(ids.next(), "W".into(), owner, now())
+            .await
+            .expect("a workspace");
+        let draft = ProjectDraft {
+            name: "P".into(),
+            description: None,
+            workspace: workspace.id,
+        };
+        let project = store
+            .create_project(ids.next(), draft, owner, now())
+            .await
+            .expect("stored")
+            .expect("a project");
+        for user in &users[1..] {
+            let put = MemberChange::Put(user.id, None);
+            store
+                .change_member(Membered::Project(project.id), put, now())
+                .await
+                .expect("a member");
+        }
+        Self {
+            server,
+            tokens,
+            project: project.id,
+            users,
+            _folder: folder,
+        }
+    }
+
+    async fn join(&self, user: usize) -> Client {
+        let token = self
+            .tokens
+            .issue_for(&self.users[user], Duration::from_secs(60));
+        let mut client = Client::connect(&self.server, &token).await;
+        client
+            .send(&format!("42[\"join:project\",\"{}\"]", self.project))
+            .await;
+        client.until("room:users").await;
+        client
+    }
+
+    fn everybody(&self) -> BTreeSet<String> {
+        self.users.iter().map(|user| user.id.to_string()).collect()
+    }
+}
+
+/// A Socket.IO client over WebSocket, as plain as can be.
+struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    sid: String,
+    heard: Vec<(String, Value)>,
+    acks: BTreeMap<u64, Value>,
+}
+
+impl Client {
+    async fn connect(server: &Server, token: &str) -> Self {
+        let url = format!(
+            "ws://{}/socket.io/?EIO=4&transport=websocket",
+            server.address()
+        );
+        let (socket, _) = connect_async(url).await.expect("a websocket");
+        let mut client = Self {
+            socket,
+            sid: String::new(),
+            heard: Vec::new(),
+            acks: BTreeMap::new(),
+        };
+        client
+            .send(&format!("40{}", json!({ "token": token })))
+            .await;
+        while client.sid.is_empty() {
+            assert!(client.read().await, "the connection is open");
+        }
+        client
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.expect("sent");
+    }
+
+    /// Takes one message; false where the connection is closed.
+    async fn read(&mut self) -> bool {
+        let Some(Ok(message)) = timeout(PATIENCE, self.socket.next())
+            .await
+            .expect("a message in time")
+        else {
+            return false;
+        };
+        let Message::Text(text) = message else {
+            return !message.is_close();
+        };
+        if let Some(event) = text.strip_prefix("42") {
+            let mut event: Vec<Value> = serde_json::from_str(event).expect("an event");
+            let payload = event.pop().expect("a payload");
+            self.heard
+                .push((event[0].as_str().expect("a name").to_owned(), payload));
+        } else if let Some(ack) = text.strip_prefix("43") {
+            let (id, answer) = ack.split_at(ack.find('[').expect("an array"));
+            let answer: Vec<Value> = serde_json::from_str(answer).expect("an answer");
+            self.acks
+                .insert(id.parse().expect("a number"), answer[0].clone());
+        } else if let Some(connected) = text.strip_prefix("40") {
+            let connected: Value = serde_json::from_str(connected).expect("json");
+            connected["sid"]
+                .as_str()
+                .expect("a sid")
+                .clone_into(&mut self.sid);
+        }
+        true
+    }
+
+    /// Waits for an event; its payload is taken, and everything before it dropped.
+    async fn until(&mut self, name: &str) -> Value {
+        loop {
+            if let Some(at) = self.heard.iter().position(|(heard, _)| heard == name) {
+                return self.heard.drain(..=at).next_back().expect("found").1;
+            }
+            assert!(self.read().await, "the connection stays open");
+        }
+    }
+
+    fn titles(&self) -> Vec<String> {
+        let created = self.heard.iter().filter(|(name, _)| name == "task:created");
+        created
+            .map(|(_, payload)| {
+                payload["task"]["title"]
+                    .as_str()
+                    .expect("a title")
+                    .to_owned()
+            })
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_room_that_breaks_under_traffic_keeps_its_members_and_what_was_stored() {
+    const TASKS: u64 = 300;
+    let stage = Stage::set().await;
+    let mut author = stage.join(0).await;
+    let mut members = [
+        stage.join(0).await,
+        stage.join(1).await,
+        stage.join(2).await,
+    ];
+    for member in &mut members {
+        member.heard.clear();
+    }
+
+    for number in 0..TASKS {
+        if number % 100 == 50 {
+            stage
+                .server
+                .node()
+                .break_room(RoomKey::Project(stage.project));
+        }
+        let create = json!(["task:create", { "projectId": stage.project, "task": { "title": format!("t{number}") } }]);
+        author.send(&format!("42{number}{create}")).await;
+        tokio::task::yield_now().await;
+    }
+    while author.acks.len() < TASKS as usize {
+        assert!(author.read().await, "the author stays connected");
+    }
+    let is_stored = |number: &u64| author.acks[number]["ok"] == true;
+    let stored: Vec<String> = (0..TASKS)
+        .filter(is_stored)
+        .map(|number| format!("t{number}"))
+        .collect();
+    assert!(
+        stored.len() > 200,
+        "the room serves between the breaks: {}",
+        stored.len()
+    );
+    assert_eq!(stage.server.node().broken_actors(), 3);
+
+    // The next event flows, to everybody, and whoever was in the room is in it.
+    let create =
+        json!(["task:create", { "projectId": stage.project, "task": { "title": "last" } }]);
+    author.send(&format!("429999{create}")).await;
+    for member in &mut members {
+        while member.titles().last().map(String::as_str) != Some("last") {
+            assert!(member.read().await, "members stay connected");
+        }
+        let mut heard = member.titles();
+        heard.pop();
+        heard.retain(|title| stored.contains(title));
+        assert_eq!(heard, stored, "each acknowledged task once and in order");
+        let online = member
+            .heard
+            .iter()
+            .rev()
+            .find(|(name, _)| name == "room:users")
+            .expect("told who is there");
+        let online: Vec<UserId> = serde_json::from_value(online.1["users"].clone()).expect("ids");
+        assert_eq!(
+            online
+                .iter()
+                .map(ToString::to_string)
+                .collect::<BTreeSet<_>>(),
+            stage.everybody()
+        );
+        assert_eq!(online.len(), 3);
+    }
+    stage.server.stop().await.expect("an orderly end");
+}
+
+#[tokio::test]
+async fn a_session_that_breaks_is_closed_alone() {
+    let stage = Stage::set().await;
+    let mut broken = stage.join(1).await;
+    let mut other = stage.join(2).await;
+    stage
+        .server
+        .node()
+        .break_session(broken.sid.parse().expect("a sid"));
+    while broken.read().await {}
+    let create =
+        json!(["task:create", { "projectId": stage.project, "task": { "title": "still here" } }]);
+    let mut author = stage.join(0).await;
+    author.send(&format!("42{create}")).await;
+    assert_eq!(
+        other.until("task:created").await["task"]["title"],
+        "still here"
+    );
+    assert_eq!(stage.server.node().broken_actors(), 1);
+    stage.server.stop().await.expect("an orderly end");
+}
