@@ -1,7 +1,7 @@
 //! Engine.IO 4 at `/socket.io/`, for Socket.IO 5: polling, WebSocket, and the upgrade between them.
 //!
-//! A [`connection`] outlives its transports; each has one task ([`task`]). What comes in by either transport goes
-//! through [`packets`]; what goes out is in the connection's outbox.
+//! A `connection` outlives its transports; each has one task (`task`). What comes in by either transport goes
+//! through `packets`; what goes out is in the connection's outbox.
 
 mod connection;
 mod dialogue;
