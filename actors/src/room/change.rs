@@ -248,12 +248,11 @@ impl RoomState {
 
     /// Leaves the author's sessions out of a change until it is announced.
     fn await_announcement(&self, author: UserId, change: &mut Change) {
-        let mut may_go_unannounced = false;
+        let mut away = 0;
         for seat in self.members.of_user(author) {
             let session = seat.entry.id;
             if let Some(since) = seat.away_since {
-                // A page whose connection is gone cannot announce what it changes: then the clock does.
-                may_go_unannounced = true;
+                away += 1;
                 // Its page may have made this change, and will hear older ones when it is back: then it hears this one
                 // after them, or they would take it back.
                 if self
@@ -267,8 +266,11 @@ impl RoomState {
             }
             change.untold.push(session);
         }
-        if may_go_unannounced {
-            change.wait_until(change.at + ANNOUNCED_WITHIN);
+        // A page whose connection is gone cannot announce what it changes: then the clock does, unless nobody but that
+        // page was left out.
+        let is_sole_maker = away == 1 && change.untold == change.gone;
+        if away > 0 && !is_sole_maker {
+            change.told_at = Some(change.at + ANNOUNCED_WITHIN);
         }
     }
 

@@ -61,18 +61,6 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Lets the clock tell it at `at`, unless nobody but a page that is gone was left out: then it made the change.
-    pub(crate) fn wait_until(&mut self, at: Instant) {
-        if self.untold.len() > 1
-            || self
-                .untold
-                .iter()
-                .any(|session| !self.gone.contains(session))
-        {
-            self.told_at = Some(at);
-        }
-    }
-
     /// Whether the request said something of this field.
     pub(crate) fn named(&self, field: TaskField) -> bool {
         match &self.kind {
@@ -215,8 +203,11 @@ impl Told {
         {
             if change.untold.contains(&session) && !change.gone.contains(&session) {
                 change.gone.push(session);
-                change.wait_until(now + SETTLES_WITHIN);
-                self.is_timed |= change.told_at.is_some();
+                // Who was left out alone made the change.
+                if change.untold.len() > 1 {
+                    change.told_at = Some(now + SETTLES_WITHIN);
+                    self.is_timed = true;
+                }
             }
         }
     }
