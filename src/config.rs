@@ -134,6 +134,8 @@ impl Config {
             ping_timeout: self.engine.ping_timeout,
             upgrade_timeout: self.engine.upgrade_timeout,
             connect_timeout: self.limits.connect_timeout,
+            events_per_second: self.limits.events_per_second,
+            events_burst: self.limits.events_burst,
         }
     }
 

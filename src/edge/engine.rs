@@ -5,6 +5,7 @@
 
 mod connection;
 mod dialogue;
+mod flood;
 mod heartbeat;
 mod packets;
 mod polling;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub ping_timeout: Duration,
     pub upgrade_timeout: Duration,
     pub connect_timeout: Duration,
+    pub events_per_second: u32,
+    pub events_burst: u32,
 }
 
 /// What every connection works with.

@@ -21,6 +21,8 @@ pub enum CloseReason {
     TooLarge,
     /// The client did not connect to the namespace in time.
     ConnectTimeout,
+    /// It went on sending events past the limit.
+    Flood,
     /// The node is ending.
     Draining,
     /// An actor has broken.
@@ -38,6 +40,7 @@ impl fmt::Display for CloseReason {
             Self::ProtocolError => "protocol error",
             Self::TooLarge => "message too large",
             Self::ConnectTimeout => "no namespace was joined in time",
+            Self::Flood => "too many events for too long",
             Self::Draining => "the server is ending",
             Self::Internal => "internal error",
         })

@@ -6,19 +6,22 @@ use collabflow_actors::{
 };
 use collabflow_protocol::{
     engine,
-    error::ClientError,
+    error::{ClientError, ErrorCode},
     socket::{self, DEFAULT_NAMESPACE},
 };
+use tokio::time::Instant;
 
 use super::{
     connection::Connection,
     dialogue::{Connect, Dialogue, Step},
+    flood::{Flood, Passage},
 };
 
 #[derive(Default)]
 pub(super) struct Packets {
     dialogue: Dialogue,
     session: Option<Session>,
+    flood: Option<Flood>,
 }
 
 impl Packets {
@@ -38,7 +41,13 @@ impl Packets {
                 let frame = socket::connect_error(&namespace, "Invalid namespace", None);
                 connection.outbox.send(&frame);
             }
-            Step::Event(inbound) => {
+            Step::Event(mut inbound) => {
+                if self.passage(connection)? == Passage::Refused {
+                    inbound.event = Err(ClientError::new(
+                        ErrorCode::RateLimited,
+                        "Too many events: slow down",
+                    ));
+                }
                 if let Some(session) = &self.session {
                     Box::pin(session.receive(*inbound)).await;
                 }
@@ -46,6 +55,17 @@ impl Packets {
             Step::Disconnect => self.end(Ended::Goodbye),
         }
         Ok(())
+    }
+
+    fn passage(&mut self, connection: &Connection) -> Result<Passage, CloseReason> {
+        let (settings, now) = (&connection.context().settings, Instant::now());
+        let flood = self
+            .flood
+            .get_or_insert_with(|| Flood::new(settings.events_burst, now));
+        match flood.judge(settings.events_per_second, settings.events_burst, now) {
+            Passage::Closed => Err(CloseReason::Flood),
+            passage => Ok(passage),
+        }
     }
 
     /// Takes a binary message.
