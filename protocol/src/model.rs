@@ -16,7 +16,7 @@ pub use channel::{Channel, ChannelDraft, Message, MessageDraft, Sender};
 pub use member::{Member, MemberDraft, MemberKey, Role};
 pub use position::Position;
 pub use project::{Project, ProjectDraft, ProjectPatch, ProjectUpdates};
-pub use task::{Label, Priority, Status, Subtask, Task, TaskField, TaskUpdates};
+pub use task::{ChangedTask, Label, Priority, Status, Subtask, Task, TaskField, TaskUpdates};
 pub use task_input::{SubtaskDraft, TaskDraft, TaskPatch};
 pub use user::{Credentials, Registration, User, UserBrief, UserPatch};
 pub use workspace::{Workspace, WorkspaceDraft};

@@ -122,6 +122,17 @@ impl Announcement {
         }
     }
 
+    /// Whether its sender knows that the field is cleared.
+    fn clears(&self, field: TaskField) -> bool {
+        match self {
+            Self::Created(_, whole) | Self::UpdatedWhole(_, whole) => {
+                whole.patch.named().contains(&field)
+            }
+            Self::Updated(_, patch) => patch.named().contains(&field),
+            Self::Moved(_) | Self::Deleted(_) => false,
+        }
+    }
+
     /// The fields whose value in the announcement is not the present one.
     fn outdated(&self, present: &Task) -> Vec<TaskField> {
         match self {
@@ -288,6 +299,14 @@ impl RoomState {
                 .of_task(present.id)
                 .filter(|change| change.task.version > base);
             fields.extend(since.flat_map(|change| change.fields.iter().copied()));
+            // An answer does not show what a change has cleared: a page that merges it keeps the old value.
+            let cleared = told
+                .of_task(present.id)
+                .filter(|change| change.kind != Kind::Created)
+                .flat_map(|change| change.fields.iter().copied());
+            fields.extend(
+                cleared.filter(|field| field.is_absent(present) && !announcement.clears(*field)),
+            );
         }
         let by = told
             .of_task(present.id)

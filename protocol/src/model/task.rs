@@ -116,8 +116,8 @@ pub struct Task {
     pub id: TaskId,
     /// 1–200 characters.
     pub title: String,
-    /// Up to 20,000 characters; `null` for none, so that a page which merges an answer into what it has loses it.
-    #[serde(default)]
+    /// Up to 20,000 characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
     /// Its column.
     pub status: Status,
@@ -129,8 +129,8 @@ pub struct Task {
     pub project: ProjectId,
     /// The workspace of that project.
     pub workspace: WorkspaceId,
-    /// When it is due; `null` for never.
-    #[serde(default)]
+    /// When it is due.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub due_date: Option<Timestamp>,
     /// Up to 200.
     pub subtasks: Vec<Subtask>,
@@ -146,6 +146,34 @@ pub struct Task {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A task as the answer to a change of it: a field that the change has cleared is `null`, so that a page which merges
+/// the answer into what it has loses it, as it did with Mongoose's.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedTask<'a> {
+    #[serde(flatten)]
+    task: &'a Task,
+    /// The unit is written as `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_date: Option<()>,
+}
+
+impl<'a> ChangedTask<'a> {
+    /// The task after a change that has named these fields.
+    #[must_use]
+    pub fn new(task: &'a Task, named: &[TaskField]) -> Self {
+        let is_cleared =
+            |field, is_there: bool| (!is_there && named.contains(&field)).then_some(());
+        Self {
+            task,
+            description: is_cleared(TaskField::Description, task.description.is_some()),
+            due_date: is_cleared(TaskField::DueDate, task.due_date.is_some()),
+        }
+    }
 }
 
 /// A field of a task that events tell of. `version` and `updatedAt` are none: each change changes them.
@@ -203,6 +231,16 @@ impl TaskField {
         }
     }
 
+    /// Whether the field is one that a task without it does not show, and this one is without it.
+    #[must_use]
+    pub fn is_absent(self, task: &Task) -> bool {
+        match self {
+            Self::Description => task.description.is_none(),
+            Self::DueDate => task.due_date.is_none(),
+            _ => false,
+        }
+    }
+
     /// The fields that differ between two states of a task.
     #[must_use]
     pub fn changed(before: &Task, after: &Task) -> Vec<Self> {
@@ -256,5 +294,29 @@ impl TaskUpdates {
             }
         }
         updates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_a_change_says_what_is_not_there_any_more() {
+        let task: Task = serde_json::from_value(serde_json::json!({
+            "_id": "64b7f3a2c9e77a0012345678", "title": "t", "status": "todo", "priority": "odd", "assignee": null,
+            "project": "64b7f3a2c9e77a0012345679", "workspace": "64b7f3a2c9e77a0012345670", "subtasks": [],
+            "labels": [], "createdBy": null, "position": "a0", "version": 2, "dueDate": "2026-01-01",
+            "createdAt": 0, "updatedAt": 0,
+        }))
+        .expect("a task");
+        let answer =
+            serde_json::to_value(ChangedTask::new(&task, &[TaskField::Title])).expect("json");
+        assert!(answer.get("description").is_none());
+        let named = [TaskField::Description, TaskField::DueDate];
+        let answer = serde_json::to_value(ChangedTask::new(&task, &named)).expect("json");
+        assert_eq!(answer.get("description"), Some(&serde_json::Value::Null));
+        assert_eq!(answer["dueDate"], "2026-01-01T00:00:00.000Z");
+        assert_eq!(answer["priority"], "odd");
     }
 }

@@ -12,7 +12,7 @@ use collabflow_protocol::{
     error::ClientError,
     event::MoveCommand,
     id::{ProjectId, TaskId},
-    model::{Status, Task, TaskDraft, TaskPatch, User},
+    model::{ChangedTask, Status, Task, TaskDraft, TaskPatch, User},
     validate::{Fields, Unknown},
 };
 use warp::{
@@ -121,6 +121,7 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, ClientError> {
 pub(super) async fn update(request: Request, user: User) -> Answer {
     let id: TaskId = request.id()?;
     let patch = TaskPatch::parse(&request.body, request.unknown())?;
+    let named = patch.named();
     let if_match = IfMatch::read(&request.headers)?;
     let (task, caller) = found(&request, &user, id).await?;
     let expected = if_match.expected(task.version);
@@ -128,7 +129,7 @@ pub(super) async fn update(request: Request, user: User) -> Answer {
     let task = node
         .update_task(caller, task.project, id, patch, expected)
         .await?;
-    Ok(tagged(answer::ok(&task), &task))
+    Ok(tagged(answer::ok(&ChangedTask::new(&task, &named)), &task))
 }
 
 pub(super) async fn delete(request: Request, user: User) -> Answer {

@@ -253,7 +253,7 @@ describe("an announcement", () => {
     }
   });
 
-  it("of a task that is gone is not found, and told to nobody", async () => {
+  it("of a task that is gone is not found, and told to nobody but the page that has just added it", async () => {
     const { board, task, tab, bens, all } = await desk();
     const answer = await patch(ada, task, { title: "Late" });
     await bens.do("task:delete", { projectId: board.id, taskId: task._id });
@@ -267,6 +267,7 @@ describe("an announcement", () => {
       const error = await tab.refused(event, { projectId: board.id, taskId: task._id, ...payload });
       assert.equal(error.code, "not_found", event);
     }
+    assert.equal((await tab.next("task:deleted")).taskId, task._id);
     await board.silent(...all);
   });
 
@@ -358,7 +359,7 @@ describe("a change from a page that is never announced", () => {
       const { board, task, tab, otherTab, bens, cleos } = await desk();
       const answer = await patch(ada, task, { title: "New" });
       for (const client of [bens, cleos]) await client.next("task:updated");
-      await board.silent(otherTab);
+      await board.silent(otherTab, bens, cleos);
       end(tab);
       assertPresent(await otherTab.next("task:updated"), answer, "title");
       await announce(otherTab, board, task, answer);

@@ -97,7 +97,8 @@ describe("a change made by REST", () => {
     it(`is heard ${way}`, async () => {
       const { board, clients } = await desk(transports);
       const task = await board.task({ title: "By REST" }, { "x-socket-id": clients.tab.id });
-      assert.deepEqual(await clients.other.next("task:created"), { task, createdBy: ada.face });
+      for (const client of [clients.other, clients.otherTab])
+        assert.deepEqual(await client.next("task:created"), { task, createdBy: ada.face });
       await board.silent(...Object.values(clients));
     });
   }
@@ -126,7 +127,11 @@ for (const [echo, hearers] of Object.entries({ others: ["other"], all: ["tab", "
     const bent = await serve({ COLLABFLOW_REST__ECHO: echo });
     const [author, reader] = await people(bent, "Ada", "Ben");
     const board = await Board.of(author, reader);
-    const [tab, otherTab, other] = await seated(board, [author, author, reader]);
+    // No marker reaches its own maker in one of these modes: a second join is the barrier.
+    const opening = [author, author, reader].map((person) => connect(bent.url, person));
+    const [tab, otherTab, other] = await Promise.all(opening);
+    for (const client of [tab, otherTab, other, tab, otherTab, other]) await client.do("join:project", board.id);
+    for (const client of [tab, otherTab, other]) client.take();
     const marks = ["first", "last"];
     for (const [headers, title] of [
       [{ origin: PAGE }, "first"],

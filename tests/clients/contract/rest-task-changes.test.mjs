@@ -40,7 +40,8 @@ describe("PATCH /api/tasks/:taskId", () => {
       const task = await board.task({ assignee: ben._id, dueDate: "2031-05-06", description: "Long" });
       const cleared = await ada.rest.patch(path(task), { assignee: empty, dueDate: empty, description: empty });
       assert.equal(cleared.assignee, null);
-      assert.ok(!("dueDate" in cleared) && !("description" in cleared));
+      // The answer says so, for pages that merge it; afterwards the fields are not there.
+      assert.deepEqual([cleared.dueDate, cleared.description], [null, null]);
       assert.equal(cleared.version, 2);
     });
   }
