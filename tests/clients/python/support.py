@@ -227,6 +227,17 @@ class Client(socketio.AsyncClient):
         await self.connects.get()
         return self
 
+    async def cut_by(self, proxy):
+        """Is cut off by the proxy, and waits to be connected again. Between two polls there is nothing to cut."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            proxy.cut()
+            try:
+                return await asyncio.wait_for(self.connects.get(), 3)
+            except asyncio.TimeoutError:
+                continue
+        raise AssertionError("not connected again in time")
+
     async def connected_again(self):
         return await asyncio.wait_for(self.connects.get(), PATIENCE)
 

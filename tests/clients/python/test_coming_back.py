@@ -37,8 +37,7 @@ class ComingBack(unittest.IsolatedAsyncioTestCase):
                 client = await self.behind_the_proxy(ReturningClient(self.ben), transports)
                 sids, pids = {client.get_sid()}, {client.pid}
                 for cuts in range(1, 4):
-                    self.proxy.cut()
-                    sids.add(await client.connected_again())
+                    sids.add(await client.cut_by(self.proxy))
                     pids.add(client.pid)
                     self.assertEqual((len(sids), len(pids)), (cuts + 1, cuts + 1))
                     self.assertEqual((await client.next("room:users"))["projectId"], self.board.id)
@@ -69,8 +68,7 @@ class ComingBack(unittest.IsolatedAsyncioTestCase):
             with self.subTest(way):
                 client = await self.behind_the_proxy(Client(self.ben), transports)
                 for _ in range(3):
-                    self.proxy.cut()
-                    await client.connected_again()
+                    await client.cut_by(self.proxy)
                     await client.do("join:project", self.board.id)
                     await client.next("room:users")
                     await self.board.silent(client, self.watcher)
