@@ -1,5 +1,11 @@
 //! Which pages may call: CORS on every answer, errors and preflights included, and the origin of WebSocket upgrades.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
 use warp::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     reply::Response,
@@ -19,15 +25,17 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 pub struct Cors {
     allowed: Vec<AllowedOrigin>,
     check_websocket: bool,
+    refusals: Arc<Mutex<Refusals>>,
 }
 
 impl Cors {
     /// Pages of these origins, and of the server's own.
     #[must_use]
-    pub const fn new(allowed: Vec<AllowedOrigin>, check_websocket: bool) -> Self {
+    pub fn new(allowed: Vec<AllowedOrigin>, check_websocket: bool) -> Self {
         Self {
             allowed,
             check_websocket,
+            refusals: Arc::default(),
         }
     }
 
@@ -46,7 +54,7 @@ impl Cors {
         }
         let is_permitted = self.permitted(headers).is_some();
         if !is_permitted {
-            log_refusal(headers);
+            self.log_refusal(headers);
         }
         is_permitted
     }
@@ -84,7 +92,22 @@ impl Cors {
             );
             answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         } else if request.contains_key(header::ORIGIN) {
-            log_refusal(request);
+            self.log_refusal(request);
+        }
+    }
+
+    fn log_refusal(&self, headers: &HeaderMap) {
+        let origin = headers
+            .get(header::ORIGIN)
+            .and_then(|origin| origin.to_str().ok())
+            .map_or("(not text)", |origin| {
+                &origin[..origin.len().min(ORIGIN_LENGTH_MAX)]
+            });
+        if self.refusals.lock().is_news(origin, Instant::now()) {
+            tracing::warn!(
+                origin,
+                "a page of this origin is refused; CLIENT_URL (cors.origins) would allow it"
+            );
         }
     }
 }
@@ -102,14 +125,33 @@ fn is_same_host(origin: &AllowedOrigin, headers: &HeaderMap) -> bool {
         .any(|scheme| AllowedOrigin::parse(&format!("{scheme}://{host}")).as_ref() == Some(origin))
 }
 
-fn log_refusal(headers: &HeaderMap) {
-    let origin = headers
-        .get(header::ORIGIN)
-        .map_or("", |origin| origin.to_str().unwrap_or("(not text)"));
-    tracing::warn!(
-        origin,
-        "a page of this origin is refused; CLIENT_URL (cors.origins) would allow it"
-    );
+/// Origins whose refusal was logged lately: one is logged once a minute, and strangers do not fill the log.
+#[derive(Debug, Default)]
+struct Refusals {
+    since: Option<Instant>,
+    origins: Vec<String>,
+}
+
+const REFUSALS_FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+const REFUSALS_MAX: usize = 20;
+/// Characters of an origin that are logged.
+const ORIGIN_LENGTH_MAX: usize = 300;
+
+impl Refusals {
+    /// Whether to log this one.
+    fn is_news(&mut self, origin: &str, now: Instant) -> bool {
+        let is_recent = |since| now - since < REFUSALS_FORGOTTEN_AFTER;
+        if !self.since.is_some_and(is_recent) {
+            self.since = Some(now);
+            self.origins.clear();
+        }
+        let is_news =
+            self.origins.len() < REFUSALS_MAX && !self.origins.iter().any(|one| one == origin);
+        if is_news {
+            self.origins.push(origin.to_owned());
+        }
+        is_news
+    }
 }
 
 #[cfg(test)]
@@ -190,5 +232,17 @@ mod tests {
                 .preflight(&Method::GET, &asked("http://localhost:3000"))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_refusal_is_news_once_a_minute_and_strangers_do_not_fill_the_log() {
+        let (mut refusals, now) = (Refusals::default(), Instant::now());
+        assert!(refusals.is_news("https://a.example.com", now));
+        assert!(!refusals.is_news("https://a.example.com", now));
+        let strangers = 0..100;
+        let news =
+            strangers.filter(|one| refusals.is_news(&format!("https://{one}.example.com"), now));
+        assert_eq!(news.count(), REFUSALS_MAX - 1);
+        assert!(refusals.is_news("https://a.example.com", now + REFUSALS_FORGOTTEN_AFTER));
     }
 }

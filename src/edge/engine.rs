@@ -96,9 +96,13 @@ impl Context {
         connection.outbox.closed().is_none().then_some(connection)
     }
 
+    fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
     /// Opens no more sessions and closes those that there are, for the end of the node: clients come back by themselves.
     pub fn close_all(&self) {
-        self.is_draining.store(true, Ordering::Relaxed);
+        self.is_draining.store(true, Ordering::SeqCst);
         for connection in &self.connections {
             connection.outbox.close(CloseReason::Draining);
         }
@@ -177,7 +181,7 @@ impl Request {
         if let Err(error) = query.check_protocol() {
             return self.refuse(error);
         }
-        if context.is_draining.load(Ordering::Relaxed) {
+        if context.is_draining() {
             return busy();
         }
         match query.transport {

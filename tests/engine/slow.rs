@@ -11,6 +11,9 @@ use crate::{
     house::{House, PATIENCE, Person, soon},
 };
 
+/// More than the system holds for a connection, in tasks of 20 kB.
+const TASKS: usize = 400;
+
 /// A session whose socket takes little and which has joined the project, but is not read any more.
 async fn stuck(house: &House, person: &Person, project: &str) -> Socket {
     let tcp = TcpSocket::new_v4().expect("a socket");
@@ -25,19 +28,28 @@ async fn stuck(house: &House, person: &Person, project: &str) -> Socket {
     socket
 }
 
-/// Fills everything that the system holds for a connection; the healthy one hears each task.
-async fn flood(author: &mut Socket, healthy: &mut Socket, project: &str, count: usize) {
+/// Fills everything that the system holds for a connection, `batch` tasks at a time; the healthy one hears each.
+async fn flood(author: &mut Socket, healthy: &mut Socket, project: &str, batch: usize) {
     let description = "x".repeat(20_000);
-    for number in 0..count {
-        let task = json!({ "title": number.to_string(), "description": description });
-        let draft = json!({ "projectId": project, "task": task });
-        author.ask("task:create", draft).await;
-        let told = healthy.find("42[\"task:created\"").await;
-        assert!(told.contains(&format!(r#""title":"{number}""#)));
+    for start in (0..TASKS).step_by(batch) {
+        let numbers = start..TASKS.min(start + batch);
+        for number in numbers.clone() {
+            let task = json!({ "title": number.to_string(), "description": description });
+            let event = json!(["task:create", { "projectId": project, "task": task }]);
+            author.send(format!("42{event}")).await;
+        }
+        for number in numbers {
+            assert_created(healthy, number).await;
+        }
     }
 }
 
-async fn a_stuck_reader_is_closed(change: impl FnOnce(&mut Config), count: usize) {
+async fn assert_created(socket: &mut Socket, number: usize) {
+    let told = socket.find("42[\"task:created\"").await;
+    assert!(told.contains(&format!(r#""title":"{number}""#)), "{number}");
+}
+
+async fn a_stuck_reader_is_closed(change: impl FnOnce(&mut Config), batch: usize) {
     let house = House::with(change).await;
     let (ada, ben) = (house.person("Ada").await, house.person("Ben").await);
     let project = house.project(&ada, &[&ben]).await;
@@ -47,8 +59,8 @@ async fn a_stuck_reader_is_closed(change: impl FnOnce(&mut Config), count: usize
         socket.ask("join:project", json!(project)).await;
     }
     let mut stuck = stuck(&house, &ben, &project).await;
-    flood(&mut author, &mut healthy, &project, count).await;
-    // It is no longer in the room long before it reads of its end.
+    flood(&mut author, &mut healthy, &project, batch).await;
+    // Nothing more is told to it, and yet it is out of the room before it reads of its end.
     let polling = async {
         loop {
             let answer = author.ask("join:project", json!(project)).await;
@@ -70,17 +82,17 @@ async fn one_that_leaves_too_much_waiting_is_closed_and_nobody_waits_for_it() {
         config.limits.outbox_stall = 10 * PATIENCE;
         config.presence.grace = Duration::ZERO;
     };
-    a_stuck_reader_is_closed(tight, 500).await;
+    a_stuck_reader_is_closed(tight, 2).await;
 }
 
 #[tokio::test]
 async fn one_that_takes_nothing_for_too_long_is_closed_though_little_waits() {
     let tight = |config: &mut Config| {
         config.limits.outbox_bytes = 100_000_000;
-        config.limits.outbox_stall = Duration::from_millis(300);
+        config.limits.outbox_stall = Duration::from_secs(3);
         config.presence.grace = Duration::ZERO;
     };
-    a_stuck_reader_is_closed(tight, 400).await;
+    a_stuck_reader_is_closed(tight, TASKS).await;
 }
 
 #[tokio::test]
@@ -92,9 +104,8 @@ async fn one_that_reads_late_gets_everything_in_order() {
     let mut healthy = house.session(&ada).await;
     healthy.ask("join:project", json!(project)).await;
     let mut late = stuck(&house, &ben, &project).await;
-    flood(&mut author, &mut healthy, &project, 400).await;
-    for number in 0..400 {
-        let told = late.find("42[\"task:created\"").await;
-        assert!(told.contains(&format!(r#""title":"{number}""#)), "{number}");
+    flood(&mut author, &mut healthy, &project, TASKS).await;
+    for number in 0..TASKS {
+        assert_created(&mut late, number).await;
     }
 }

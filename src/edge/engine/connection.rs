@@ -90,6 +90,10 @@ impl Connection {
         context
             .connections
             .insert(connection.sid, Arc::clone(&connection));
+        if context.is_draining() {
+            // Those that were there have been closed already.
+            connection.outbox.close(CloseReason::Draining);
+        }
         (connection, upgraded)
     }
 

@@ -50,6 +50,7 @@ const LINGER_BUFFER: usize = 16 * 1024;
 const NORMAL: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
 const PROTOCOL_ERROR: u16 = 1002;
+const POLICY_VIOLATION: u16 = 1008;
 const TOO_LARGE: u16 = 1009;
 const INTERNAL: u16 = 1011;
 
@@ -159,6 +160,7 @@ impl Socket for Writer {
             CloseReason::ConnectionLost => return,
             CloseReason::TooLarge => TOO_LARGE,
             CloseReason::ProtocolError => PROTOCOL_ERROR,
+            CloseReason::Flood => POLICY_VIOLATION,
             CloseReason::Draining => GOING_AWAY,
             CloseReason::Internal => INTERNAL,
             _ => NORMAL,
