@@ -133,13 +133,11 @@ describe("the React page on CollabFlow", () => {
       const { token } = JSON.parse(localStorage.getItem("auth"));
       const call = fetch(`${url}/api/workspaces`, { headers: { Authorization: `Bearer ${token}` } });
       const socket = new WebSocket(`${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
-      return {
-        rest: await call.then(() => "answered", () => "refused"),
-        socket: await new Promise((done) => {
-          socket.onopen = () => done("opened");
-          socket.onerror = () => done("refused");
-        }),
-      };
+      const opening = new Promise((done) => {
+        socket.onopen = () => done("opened");
+        socket.onerror = () => done("refused");
+      });
+      return { rest: await call.then(() => "answered", () => "refused"), socket: await opening };
     }, server.url);
     assert.deepEqual(outcome, { rest: "refused", socket: "refused" });
     await page.close();
