@@ -61,7 +61,9 @@ impl Heartbeat {
                 return Due::Ping;
             }
             Beat::Pinged { pong_by, .. } if pong_by <= now => return Due::PingTimeout,
-            Beat::PingAt(at) | Beat::Pinged { pong_by: at, .. } => at,
+            Beat::PingAt(at) => at,
+            // No pong wakes who waits for this: the next ping may be due before the patience for this one ends.
+            Beat::Pinged { pong_by, .. } => pong_by.min(now + self.interval),
         };
         Due::At(self.connect_by.map_or(next, |by| by.min(next)))
     }
@@ -107,6 +109,20 @@ mod tests {
         assert_eq!(heart.due(start + 45 * S), Due::At(start + 55 * S));
         assert_eq!(heart.due(start + 55 * S), Due::Ping);
         assert_eq!(heart.due(start + 75 * S), Due::PingTimeout);
+    }
+
+    #[tokio::test]
+    async fn patience_longer_than_the_interval_does_not_delay_the_next_ping() {
+        let start = Instant::now();
+        let mut heart = Heartbeat::new(3 * S, 20 * S, 45 * S, start);
+        heart.connected();
+        assert_eq!(heart.due(start + 3 * S), Due::Ping);
+        assert_eq!(heart.due(start + 3 * S), Due::At(start + 6 * S));
+        assert!(heart.pong(start + 4 * S).is_some());
+        assert_eq!(heart.due(start + 6 * S), Due::At(start + 7 * S));
+        assert_eq!(heart.due(start + 7 * S), Due::Ping);
+        assert_eq!(heart.due(start + 26 * S), Due::At(start + 27 * S));
+        assert_eq!(heart.due(start + 27 * S), Due::PingTimeout);
     }
 
     #[tokio::test]

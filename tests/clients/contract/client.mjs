@@ -62,8 +62,10 @@ export class Client {
   /** Waits for CONNECT, and for the end of the upgrade where one is to come. */
   async connected() {
     if (!this.socket.connected) {
-      const refused = new Promise((_, reject) => this.socket.once("connect_error", reject));
-      await Promise.race([this.happens("connect"), refused]);
+      const answered = new Promise((resolve, reject) => {
+        this.socket.once("connect", resolve).once("connect_error", reject);
+      });
+      await inTime("CONNECT is answered", answered, PATIENCE);
     }
     const { engine } = this.socket.io;
     if (this.awaitUpgrade && engine.transport.name === "polling") await this.happens("upgrade", engine);

@@ -2,11 +2,15 @@
 // beside it is served on. The limits are small here, so that they are met at once.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get } from "node:http";
 import net from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
 import { eventually, inTime } from "../lib/eventually.mjs";
-import { Client, connect } from "./client.mjs";
-import { RawSocket } from "./raw.mjs";
+import { makeUsers } from "../lib/fixture.mjs";
+import { connect } from "./client.mjs";
+import { POLLING, RawSocket } from "./raw.mjs";
 import { Board, people, seated, serve } from "./support.mjs";
 
 /** A server with `limits`, and Ada and Ben on a board of it. */
@@ -71,23 +75,21 @@ describe("a reader who does not read", () => {
 
 describe("a crowd", () => {
   it("over limits.connections is refused with a 503, and one that leaves makes room", async () => {
-    const { server, ada } = await tight({ connections: 12 });
-    const enter = () => {
-      const client = new Client(server.url, ada, { reconnection: false });
-      return new Promise((resolve) =>
-        client.socket.once("connect", () => resolve(client)).once("connect_error", resolve),
-      );
-    };
+    const server = await serve({ COLLABFLOW_LIMITS__CONNECTIONS: "4" });
+    // No REST before: a connection that is kept alive would take a place.
+    const [ada] = makeUsers(server.url, ["Ada"]);
+    const enter = () => connect(server.url, ada, { reconnection: false });
     const inside = [];
-    let last;
-    while ((last = await enter()) instanceof Client && inside.length < 13) inside.push(last);
-    assert.ok(inside.length > 0 && inside.length <= 12, `${inside.length} were let in`);
-    const { status } = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`, {
-      headers: { connection: "close" },
-    });
-    assert.equal(status, 503);
+    for (let n = 0; n < 4; n++) inside.push(await enter());
+    await assert.rejects(enter(), ({ description }) => /503/.test(description.message));
+    const polling = get(`${server.url}${POLLING}`, { agent: false });
+    const [refusal] = await inTime("an answer", once(polling, "response"));
+    assert.equal(refusal.statusCode, 503);
+    assert.ok(Number(refusal.headers["retry-after"]) > 0);
+    assert.equal(JSON.parse(await text(refusal)).code, "unavailable");
+    for (const { socket } of inside) assert.ok(socket.connected);
     inside[0].close();
-    await eventually("there is room again", async () => (await enter()) instanceof Client);
+    await eventually("there is room again", enter);
   });
 
   it("of rooms over limits.rooms_per_session is rate_limited, and one that is left makes room", async () => {
