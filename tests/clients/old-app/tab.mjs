@@ -59,6 +59,8 @@ export class Tab {
   /** The user closes the tab: a browser gives the page no time to say good-bye by more than the close. */
   async close() {
     this.client.disconnectSocket();
+    // The old client lets be what is just away, and would go on trying to come back when the test is over.
+    this.socket.disconnect();
     await this.proxy.close();
   }
 
