@@ -145,11 +145,15 @@ describe("POST /api/auth/login", () => {
 
   it("is limited to ten a minute for one address and email", async () => {
     const ada = await registered(server, "Ada");
-    for (let i = 0; i < 10; i++)
-      assert.equal((await login({ email: ada.email, password: "wrong password" })).status, 401);
-    const { status, body, headers } = await login({ email: ada.email, password: ada.password });
-    assert.deepEqual([status, body.code], [429, "rate_limited"]);
-    assert.ok(Number(headers.get("retry-after")) >= 1);
+    // All at once: each six seconds one more is free again.
+    const passwords = Array.from({ length: 14 }, (_, i) => (i % 2 ? ada.password : "wrong password"));
+    const answers = await Promise.all(passwords.map((password) => login({ email: ada.email, password })));
+    const refused = answers.filter(({ status }) => ![200, 401].includes(status));
+    assert.equal(refused.length, 4);
+    for (const { status, body, headers } of refused) {
+      assert.deepEqual([status, body.code], [429, "rate_limited"]);
+      assert.ok(Number(headers.get("retry-after")) >= 1);
+    }
     const ben = await registered(server, "Ben");
     assert.equal((await login({ email: ben.email, password: ben.password })).status, 200);
   });
