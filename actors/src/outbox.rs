@@ -344,6 +344,10 @@ impl State {
         let Link::Socket(socket) = &mut self.link else {
             return Ok(0);
         };
+        // Nearly always one frame waits alone.
+        if let Some(only) = self.queue.only() {
+            return socket.try_write(&[IoSlice::new(only)]);
+        }
         let mut bufs = [IoSlice::new(&[]); FRAMES_PER_WRITE];
         socket.try_write(self.queue.slices(&mut bufs))
     }

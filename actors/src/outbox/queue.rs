@@ -81,6 +81,12 @@ impl Queue {
         self.written > 0
     }
 
+    /// What is to be written of the first frame, if it is the only one.
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        let first = self.items.front().filter(|_| self.items.len() == 1)?;
+        Some(&first.as_bytes()[self.written..])
+    }
+
     /// What is to be written next, as far as `bufs` holds it.
     pub(super) fn slices<'a, 'b>(&'a self, bufs: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let mut skip = self.written;

@@ -152,7 +152,11 @@ struct Writer(Arc<OwnedWriteHalf>);
 
 impl Socket for Writer {
     fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
+        match bufs {
+            // The system takes one buffer with less ado.
+            [only] => self.0.try_write(only),
+            _ => self.0.try_write_vectored(bufs),
+        }
     }
 
     fn say_goodbye(&mut self, reason: CloseReason) {
