@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Hands an event over; waits while too many of this session's are under way.
-    pub async fn receive(&self, inbound: Inbound) {
+    pub async fn receive(&self, inbound: Box<Inbound>) {
         if let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await {
             // A session that has broken is being closed: its supervisor sees to that.
             let _ = self.actor.cast(SessionMessage::Inbound(inbound, permit));

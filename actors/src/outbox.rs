@@ -88,7 +88,7 @@ enum Link {
     Polling,
     Socket(Box<dyn Socket>),
     /// The connection is gone.
-    Gone(Parked),
+    Gone(Box<Parked>),
 }
 
 impl Outbox {
@@ -357,9 +357,9 @@ impl State {
         let unproven = &mut self.unproven;
         let mut now = None;
         self.queue.advance(count, |room, frame| {
+            unproven.make_room(UNPROVEN_MAX);
             unproven.add(*now.get_or_insert_with(Instant::now), room, frame);
         });
-        unproven.truncate(UNPROVEN_MAX);
     }
 
     fn park(&mut self, bytes_max: usize) {
@@ -375,7 +375,7 @@ impl State {
             parked.push(room, frame, bytes_max);
         }
         self.blocked_since = None;
-        self.link = Link::Gone(parked);
+        self.link = Link::Gone(Box::new(parked));
     }
 }
 

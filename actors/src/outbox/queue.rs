@@ -65,6 +65,10 @@ impl Item {
 impl Queue {
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.as_bytes().len();
+        if self.items.capacity() == 0 {
+            // Most sockets never have more than one frame waiting.
+            self.items.reserve_exact(1);
+        }
         self.items.push_back(item);
     }
 

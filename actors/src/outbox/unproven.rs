@@ -30,10 +30,12 @@ impl Unproven {
         self.frames.push_back((at, room, frame));
     }
 
-    /// Forgets the oldest frames past so many.
-    pub(super) fn truncate(&mut self, frames_max: usize) {
-        let excess = self.frames.len().saturating_sub(frames_max);
-        for (at, room, _) in self.frames.drain(..excess) {
+    /// Forgets the oldest frames, so that with one more there are no more than so many.
+    pub(super) fn make_room(&mut self, frames_max: usize) {
+        while self.frames.len() >= frames_max {
+            let Some((at, room, _)) = self.frames.pop_front() else {
+                return;
+            };
             match self.forgotten.iter_mut().find(|(of, _)| *of == room) {
                 Some((_, last)) => *last = at,
                 None => self.forgotten.push((room, at)),

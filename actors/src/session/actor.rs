@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum SessionMessage {
     /// An event has come in.
-    Inbound(Inbound, OwnedSemaphorePermit),
+    Inbound(Box<Inbound>, OwnedSemaphorePermit),
     /// Nothing is under way any more.
     GateOpen,
     /// Its connection has ended.
@@ -46,8 +46,11 @@ pub(crate) struct SessionState {
     registry: Arc<Registry>,
     gate: Gate,
     /// Events that wait for the gate, in order.
-    waiting: VecDeque<(Inbound, OwnedSemaphorePermit)>,
+    waiting: VecDeque<Event>,
 }
+
+/// An event, and the permit under which it was handed over.
+type Event = (Box<Inbound>, OwnedSemaphorePermit);
 
 impl Actor for SessionActor {
     type Msg = SessionMessage;
@@ -75,10 +78,7 @@ impl Actor for SessionActor {
         state: &mut SessionState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            SessionMessage::Inbound(inbound, permit) => {
-                state.waiting.push_back((inbound, permit));
-                state.start_waiting();
-            }
+            SessionMessage::Inbound(inbound, permit) => state.take((inbound, permit)),
             SessionMessage::GateOpen => state.start_waiting(),
             SessionMessage::Ended(how) => {
                 state.waiting.clear();
@@ -93,24 +93,42 @@ impl Actor for SessionActor {
 }
 
 impl SessionState {
+    fn take(&mut self, event: Event) {
+        // Few sessions ever have one waiting.
+        let held = if self.waiting.is_empty() {
+            self.start(event)
+        } else {
+            Some(event)
+        };
+        self.waiting.extend(held);
+    }
+
     fn start_waiting(&mut self) {
-        while let Some((inbound, permit)) = self.waiting.pop_front() {
-            let lane = lane_of(&inbound);
-            let ticket = if is_beacon(&inbound) {
-                self.gate.start_beside(permit)
-            } else if self.gate.admits(lane) {
-                self.gate.start(lane, permit)
-            } else {
-                self.waiting.push_front((inbound, permit));
+        while let Some(first) = self.waiting.pop_front() {
+            if let Some(held) = self.start(first) {
+                self.waiting.push_front(held);
                 return;
-            };
-            let Inbound { name, event, ack } = inbound;
-            let reply = Reply::ack(Arc::clone(&self.entry.outbox), name, ack, ticket);
-            match event {
-                Ok(event) => self.send_on(event, reply),
-                Err(error) => answer(reply, Err(error.into())),
             }
         }
+    }
+
+    /// Starts an event; one that has to wait is given back.
+    fn start(&mut self, (inbound, permit): Event) -> Option<Event> {
+        let lane = lane_of(&inbound);
+        let ticket = if is_beacon(&inbound) {
+            self.gate.start_beside(permit)
+        } else if self.gate.admits(lane) {
+            self.gate.start(lane, permit)
+        } else {
+            return Some((inbound, permit));
+        };
+        let Inbound { name, event, ack } = *inbound;
+        let reply = Reply::ack(Arc::clone(&self.entry.outbox), name, ack, ticket);
+        match event {
+            Ok(event) => self.send_on(event, reply),
+            Err(error) => answer(reply, Err(error.into())),
+        }
+        None
     }
 
     fn send_on(&self, event: ClientEvent, reply: Reply) {

@@ -26,8 +26,6 @@ pub(super) struct Packets {
 
 impl Packets {
     /// Takes an Engine.IO packet; waits while the session has too much to do already.
-    ///
-    /// What waits is boxed: it is needed for a moment, while the task that calls this lives as long as its connection.
     pub(super) async fn take(
         &mut self,
         packet: engine::Packet<'_>,
@@ -49,7 +47,7 @@ impl Packets {
                     ));
                 }
                 if let Some(session) = &self.session {
-                    Box::pin(session.receive(*inbound)).await;
+                    session.receive(inbound).await;
                 }
             }
             Step::Disconnect => self.end(Ended::Goodbye),

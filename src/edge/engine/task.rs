@@ -25,7 +25,7 @@ pub(super) async fn run_websocket(
     connection.end(reason).await;
     drop(connection);
     if is_answered(reason) {
-        websocket.linger().await;
+        Box::pin(websocket.linger()).await;
     }
     drop(place);
 }
@@ -96,29 +96,35 @@ async fn write_on(outbox: &Outbox, writer: &OwnedWriteHalf) -> CloseReason {
             continue;
         };
         let patience = outbox.stall_max().saturating_sub(blocked);
-        tokio::select! {
-            () = outbox.changed() => {}
-            has_room = until_room(writer, patience) => match has_room {
-                true => outbox.resume(),
-                false => return CloseReason::OutboxStalled,
-            },
+        // Boxed, as few connections ever need it.
+        let has_room = Box::pin(async {
+            tokio::select! {
+                () = outbox.changed() => None,
+                has_room = until_room(writer, patience) => Some(has_room),
+            }
+        });
+        match has_room.await {
+            Some(true) => outbox.resume(),
+            Some(false) => return CloseReason::OutboxStalled,
+            None => {}
         }
     }
 }
 
-/// Waits until the socket has room again; false where it took too long. Boxed, as few connections ever need it.
+/// Waits until the socket has room again; false where it took too long.
 async fn until_room(writer: &OwnedWriteHalf, patience: Duration) -> bool {
-    let writable = Box::pin(tokio::time::timeout(patience, writer.writable()));
+    let writable = tokio::time::timeout(patience, writer.writable());
     matches!(writable.await, Ok(Ok(())))
 }
 
 async fn read(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {
     loop {
-        let taken = match websocket.next().await {
-            Ok(message) => take(connection, message).await,
-            Err(reason) => Err(reason),
+        let message = match websocket.next().await {
+            Ok(message) => message,
+            Err(reason) => return reason,
         };
-        if let Err(reason) = taken {
+        // Boxed: it is needed for a moment, and the task that this is in lives as long as the connection.
+        if let Err(reason) = Box::pin(take(connection, message)).await {
             return reason;
         }
     }

@@ -41,7 +41,7 @@ pub(super) use handshake::{handshake_key, switching_protocols};
 pub(super) use tungstenite::Message;
 
 /// Bytes that an idle connection keeps for reading; larger messages grow it while they last.
-const READ_BUFFER: usize = 512;
+const READ_BUFFER: usize = 256;
 /// How long the other side may take to close after us.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BUFFER: usize = 16 * 1024;
