@@ -1,17 +1,19 @@
 //! A node: one tree of actors over one store, and the calls by which the edge reaches into it.
 
+mod rest;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use collabflow_protocol::{
     error::ClientError,
-    event::{ClientEvent, MoveCommand, ServerEvent, TaskCommand},
-    id::{ChannelId, ProjectId, TaskId, UserId},
-    model::{Message, MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
+    event::{ClientEvent, ServerEvent},
+    id::UserId,
+    model::UserBrief,
     socket,
 };
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
-use serde_json::Map;
+pub use rest::{Caller, Echo, Refusal};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
@@ -19,13 +21,12 @@ use crate::{
     key::RoomKey,
     outbox::{Broadcast, Outbox},
     registry::Registry,
-    room::{Author, RoomMessage},
+    room::RoomMessage,
     session::{
         actor::{SessionActor, SessionArgs, SessionMessage},
         entry::SessionEntry,
-        reply::{Done, Reply},
     },
-    store::{Once, Store},
+    store::Store,
 };
 
 /// What the engine can be told about its ways.
@@ -111,41 +112,6 @@ impl Session {
         if self.actor.cast(SessionMessage::Ended(how)).is_err() {
             self.registry.end_session(&self.entry, how);
         }
-    }
-}
-
-/// Who does something by REST, and who is left out of hearing of it.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Who.
-    pub user: Arc<UserBrief>,
-    /// Who is left out of task changes.
-    pub echo: Echo,
-}
-
-/// Who is left out of hearing of a task change that was made by REST.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echo {
-    /// Nobody.
-    All,
-    /// The author's own sockets, until one of them announces the change.
-    NotAuthor,
-    /// One socket, if it is the author's.
-    NotSocket(SessionId),
-}
-
-/// Why a change was not made.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Refusal {
-    /// For a reason that says everything.
-    Error(ClientError),
-    /// The task has another version than the expected one: this is it.
-    Conflict(Box<Task>),
-}
-
-impl From<ClientError> for Refusal {
-    fn from(error: ClientError) -> Self {
-        Self::Error(error)
     }
 }
 
@@ -259,127 +225,6 @@ impl Node {
         }
     }
 
-    /// Makes a task; false where its `once` key had made it before.
-    ///
-    /// # Errors
-    /// `not_found` for who is no member, `forbidden` for viewers, `validation_failed`, `unavailable`.
-    pub async fn create_task(
-        &self,
-        caller: Caller,
-        project: ProjectId,
-        draft: TaskDraft,
-        once: Option<Once>,
-    ) -> Result<(Arc<Task>, bool), Refusal> {
-        let command = TaskCommand::Create {
-            id: None,
-            sent: Map::new(),
-            draft: Ok(draft),
-            client_id: None,
-        };
-        match self
-            .change(Author::Rest(caller, once), project, command)
-            .await?
-        {
-            Done::Task(task) => Ok((task, true)),
-            Done::RepeatedTask(task) => Ok((task, false)),
-            _ => Err(ClientError::internal().into()),
-        }
-    }
-
-    /// Changes a task.
-    ///
-    /// # Errors
-    /// `forbidden`, `not_found`, `validation_failed`, `unavailable`, or the winner of a conflict.
-    pub async fn update_task(
-        &self,
-        caller: Caller,
-        project: ProjectId,
-        task: TaskId,
-        patch: TaskPatch,
-        expected: Option<u64>,
-    ) -> Result<Arc<Task>, Refusal> {
-        let command = TaskCommand::Update {
-            task,
-            whole: None,
-            patch: Ok(patch),
-            expected,
-        };
-        self.change(Author::Rest(caller, None), project, command)
-            .await
-            .and_then(Done::into_task)
-    }
-
-    /// Moves a task.
-    ///
-    /// # Errors
-    /// As [`Self::update_task`].
-    pub async fn move_task(
-        &self,
-        caller: Caller,
-        project: ProjectId,
-        command: MoveCommand,
-    ) -> Result<Arc<Task>, Refusal> {
-        let command = TaskCommand::Move(command);
-        self.change(Author::Rest(caller, None), project, command)
-            .await
-            .and_then(Done::into_task)
-    }
-
-    /// Deletes a task.
-    ///
-    /// # Errors
-    /// `forbidden`, `not_found`, `unavailable`.
-    pub async fn delete_task(
-        &self,
-        caller: Caller,
-        project: ProjectId,
-        task: TaskId,
-    ) -> Result<(), Refusal> {
-        self.change(
-            Author::Rest(caller, None),
-            project,
-            TaskCommand::Delete { task },
-        )
-        .await
-        .map(drop)
-    }
-
-    async fn change(
-        &self,
-        author: Author,
-        project: ProjectId,
-        command: TaskCommand,
-    ) -> Result<Done, Refusal> {
-        let (reply, answer) = Reply::rest();
-        let message = RoomMessage::Task(author, Box::new(command), reply);
-        self.registry.room(RoomKey::Project(project)).send(message);
-        answer
-            .await
-            .unwrap_or_else(|_| Err(ClientError::internal().into()))
-    }
-
-    /// Writes a message to a channel.
-    ///
-    /// # Errors
-    /// `not_found`, `forbidden`, `unavailable`.
-    pub async fn post_message(
-        &self,
-        caller: Caller,
-        channel: ChannelId,
-        draft: MessageDraft,
-    ) -> Result<Arc<Message>, Refusal> {
-        let (reply, answer) = Reply::rest();
-        let message = RoomMessage::Post(Author::Rest(caller, None), draft, reply);
-        self.registry.room(RoomKey::Chat(channel)).send(message);
-        match answer
-            .await
-            .unwrap_or_else(|_| Err(ClientError::internal().into()))?
-        {
-            Done::Message(message) => Ok(message),
-            _ => Err(ClientError::internal().into()),
-        }
-    }
-
     /// Tells an event to everybody in the rooms, once a session whatever rooms it is in; with `only`, to these users.
     pub async fn tell(&self, rooms: &[RoomKey], event: ServerEvent, only: Option<HashSet<UserId>>) {
         let (event, only) = (Arc::new(Broadcast::new(&event)), only.map(Arc::new));
@@ -425,15 +270,6 @@ impl Node {
         // All are asked before the first is awaited; one that breaks over it starts afresh anyway.
         for heard in sent.collect::<Vec<_>>() {
             let _ = heard.await;
-        }
-    }
-}
-
-impl Done {
-    fn into_task(self) -> Result<Arc<Task>, Refusal> {
-        match self {
-            Self::Task(task) | Self::RepeatedTask(task) => Ok(task),
-            _ => Err(ClientError::internal().into()),
         }
     }
 }
