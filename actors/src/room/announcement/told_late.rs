@@ -1,0 +1,304 @@
+//! Who is told of an announcement, and what: those whom the change left out hear it, a page with older values is
+//! corrected, and what nobody announces is told by the clock.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use collabflow_protocol::{
+    event::ServerEvent,
+    id::TaskId,
+    model::{Task, TaskField},
+};
+use tokio::time::Instant;
+
+use super::Announcement;
+use crate::{
+    id::SessionId,
+    room::{
+        change::{moved, no_such_task, updated},
+        effect::{Answer, Audience, Effect},
+        message::Author,
+        state::RoomState,
+        told::{Change, Kind, Latest},
+    },
+    session::reply::{Done, Reply},
+};
+
+impl RoomState {
+    pub(in crate::room) fn commit_announcement(
+        &mut self,
+        author: &Author,
+        announcement: &Announcement,
+        reply: Reply,
+        answer: Answer,
+        now: Instant,
+    ) {
+        let (found, index) = match answer {
+            Answer::Found(found) => found.unzip(),
+            other => return self.refuse_failed(reply, other),
+        };
+        let task = announcement.task();
+        let Some(sender) = author.session() else {
+            return self.refuse(reply, no_such_task());
+        };
+        let is_elsewhere = found
+            .as_ref()
+            .is_some_and(|found| Some(found.project) != self.project());
+        // What the room has told last is what the members know; the store may be ahead of it already.
+        let present = match self.ledger.told.latest(task) {
+            Some(Latest::Stored(task)) => Some(Arc::clone(task)),
+            Some(Latest::Deleted(_)) => None,
+            None => found.filter(|_| !is_elsewhere).map(Arc::from),
+        };
+        if let Announcement::Deleted(_) = announcement {
+            if is_elsewhere {
+                return self.refuse(reply, no_such_task());
+            }
+            self.tell_untold(author, announcement, None);
+            return self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
+        }
+        let Some(present) = present else {
+            self.take_back(author, announcement, sender, now);
+            return self.refuse(reply, no_such_task());
+        };
+        let index = index.unwrap_or(0);
+        self.tell_untold(author, announcement, Some((&present, index)));
+        self.correct(author, announcement, sender, (&present, index), now);
+        self.effects
+            .push(Effect::Answer(reply, Ok(Done::Task(present))));
+    }
+
+    /// Tells the author's other sessions what they were left out of.
+    fn tell_untold(
+        &mut self,
+        author: &Author,
+        announcement: &Announcement,
+        present: Option<(&Arc<Task>, u64)>,
+    ) {
+        let (user, task) = (author.user().id, announcement.task());
+        let others: Vec<_> = self
+            .members
+            .of_user(user)
+            .map(|seat| seat.entry.id)
+            .filter(|session| Some(*session) != author.session())
+            .collect();
+        let told = &mut self.ledger.told;
+        let is_of = |change: &Change| change.author.id == user && announcement.speaks_of(change);
+        let mut events = Vec::new();
+        for other in others {
+            let missed = told.settle(other, task, is_of);
+            if missed.iter().any(|change| change.kind == Kind::Created) {
+                // It hears of the task as it is now, whole.
+                told.settle(other, task, |change| change.kind != Kind::Deleted);
+            }
+            if let Some(event) = told_late(&missed, announcement, present) {
+                events.push((event, other));
+            }
+        }
+        if let Some(sender) = author.session() {
+            told.settle(sender, task, is_of);
+        }
+        told.announced(task, is_of);
+        for (event, other) in events {
+            self.tell(event, Audience::Only(vec![other]));
+        }
+    }
+
+    /// Tells the sender the present values of what its page must have wrong.
+    fn correct(
+        &mut self,
+        author: &Author,
+        announcement: &Announcement,
+        sender: SessionId,
+        (present, index): (&Arc<Task>, u64),
+        now: Instant,
+    ) {
+        let told = &self.ledger.told;
+        let user = author.user().id;
+        // The page has applied the answer to its REST change, which had the whole task as it was then.
+        let base = match announcement {
+            Announcement::Created(_, whole) | Announcement::UpdatedWhole(_, whole) => whole.version,
+            // The first of them that it may repeat: an answer can be as old as that.
+            _ => told
+                .announceable(user, present.id, now)
+                .find(|change| {
+                    announcement.speaks_of(change) && announcement.outdated(&change.task).is_empty()
+                })
+                .map(|change| change.task.version),
+        };
+        let mut fields: BTreeSet<_> = announcement.outdated(present).into_iter().collect();
+        if let Some(base) = base {
+            let since = told
+                .of_task(present.id)
+                .filter(|change| change.task.version > base);
+            fields.extend(since.flat_map(|change| change.fields.iter().copied()));
+            // An answer does not show what a change has cleared: a page that merges it keeps the old value.
+            let cleared = told
+                .of_task(present.id)
+                .filter(|change| change.kind != Kind::Created)
+                .flat_map(|change| change.fields.iter().copied());
+            fields.extend(
+                cleared.filter(|field| field.is_absent(present) && !announcement.clears(*field)),
+            );
+        }
+        let by = told
+            .of_task(present.id)
+            .next_back()
+            .map_or_else(|| author.user(), |change| &change.author);
+        let by = (**by).clone();
+        let mut events = Vec::new();
+        if let Announcement::Moved(command) = announcement {
+            let place = [TaskField::Status, TaskField::Position];
+            let is_misplaced = command.index.is_some_and(|wanted| wanted != index);
+            if is_misplaced || place.iter().any(|field| fields.contains(field)) {
+                let from = told
+                    .announceable(user, present.id, now)
+                    .next_back()
+                    .map(|change| change.from.clone());
+                let from = from.unwrap_or_else(|| present.status.clone());
+                events.push(moved(present, from, index, by.clone()));
+            }
+            fields.retain(|field| !place.contains(field));
+        }
+        if !fields.is_empty() {
+            events.push(updated(present, fields, by));
+        }
+        for event in events {
+            self.tell(event, Audience::Only(vec![sender]));
+        }
+    }
+
+    /// Somebody has deleted a task before its maker's page could add it: that page adds it after it was told.
+    fn take_back(
+        &mut self,
+        author: &Author,
+        announcement: &Announcement,
+        sender: SessionId,
+        now: Instant,
+    ) {
+        let (user, task) = (author.user().id, announcement.task());
+        let Announcement::Created(..) = announcement else {
+            return;
+        };
+        let Some(Latest::Deleted(deleted_by)) = self.ledger.told.latest(task) else {
+            return;
+        };
+        if deleted_by.id != user
+            && self
+                .ledger
+                .told
+                .announceable(user, task, now)
+                .next()
+                .is_some()
+        {
+            let event = ServerEvent::TaskDeleted {
+                task_id: task,
+                deleted_by: (**deleted_by).clone(),
+            };
+            self.tell(event, Audience::Only(vec![sender]));
+        }
+    }
+
+    /// Tells what nobody has announced in time: each session once of each task.
+    pub(in crate::room) fn tell_overdue(&mut self, now: Instant) {
+        let overdue = self.ledger.told.take_overdue(now);
+        let pairs: BTreeSet<_> = overdue
+            .iter()
+            .flat_map(|change| {
+                change
+                    .untold
+                    .iter()
+                    .map(|session| (change.task.id, *session))
+            })
+            .collect();
+        for (task, session) in pairs {
+            let is_overdue = |change: &Change| {
+                overdue
+                    .iter()
+                    .any(|one| one.at == change.at && one.task.version == change.task.version)
+            };
+            let missed = self.ledger.told.settle(session, task, is_overdue);
+            self.tell_unannounced(task, session, &missed);
+        }
+    }
+
+    /// Tells one session of changes of a task that were not announced. The page that made them is among those whose
+    /// connection was gone: present values of a task that it has do it no harm, but a new task would be there twice.
+    fn tell_unannounced(&mut self, task: TaskId, session: SessionId, missed: &[Change]) {
+        let only = || Audience::Only(vec![session]);
+        if let Some(change) = missed.iter().find(|change| change.kind == Kind::Deleted) {
+            return self.tell(change.event(&change.task), only());
+        }
+        let Some(Latest::Stored(present)) = self.ledger.told.latest(task) else {
+            return;
+        };
+        let present = Arc::clone(present);
+        if let Some(made) = missed.iter().find(|change| change.kind == Kind::Created) {
+            let may_be_its_own = made.gone.contains(&session);
+            if may_be_its_own && made.gone.len() == 1 {
+                return;
+            }
+            if may_be_its_own {
+                // It cannot be known which of these pages has it: it is taken out, and put in again.
+                let deleted_by = (*made.author).clone();
+                self.tell(
+                    ServerEvent::TaskDeleted {
+                        task_id: task,
+                        deleted_by,
+                    },
+                    only(),
+                );
+            }
+            self.tell(made.event(&present), only());
+            self.ledger
+                .told
+                .settle(session, task, |change| change.kind != Kind::Deleted);
+            return;
+        }
+        let told = &mut self.ledger.told;
+        let fields: BTreeSet<_> = missed
+            .iter()
+            .flat_map(|change| told.unheard(session, change))
+            .collect();
+        // What it hears now of these fields is what later changes have made of them.
+        told.settle(session, task, |change| {
+            change.kind != Kind::Created && change.fields.iter().all(|field| fields.contains(field))
+        });
+        if let (Some(change), false) = (missed.last(), fields.is_empty()) {
+            let event = updated(&present, fields, (*change.author).clone());
+            self.tell(event, only());
+        }
+    }
+}
+
+/// The event for a session that was left out of these changes.
+fn told_late(
+    missed: &[Change],
+    announcement: &Announcement,
+    present: Option<(&Arc<Task>, u64)>,
+) -> Option<ServerEvent> {
+    let first = missed.first()?;
+    let author = (*first.author).clone();
+    let Some((present, index)) = present else {
+        return Some(ServerEvent::TaskDeleted {
+            task_id: first.task.id,
+            deleted_by: author,
+        });
+    };
+    if missed.iter().any(|change| change.kind == Kind::Created) {
+        return Some(ServerEvent::TaskCreated {
+            task: Arc::clone(present),
+            created_by: author,
+        });
+    }
+    let fields: BTreeSet<_> = missed
+        .iter()
+        .flat_map(|change| change.fields.iter().copied())
+        .collect();
+    let is_place = fields
+        .iter()
+        .all(|field| matches!(field, TaskField::Status | TaskField::Position));
+    if matches!(announcement, Announcement::Moved(_)) && is_place {
+        return Some(moved(present, first.from.clone(), index, author));
+    }
+    Some(updated(present, fields, author))
+}
