@@ -90,7 +90,11 @@ impl RoomState {
                 // It hears of the task as it is now, whole.
                 told.settle(other, task, |change| change.kind != Kind::Deleted);
             }
-            if let Some(event) = told_late(&missed, announcement, present) {
+            let unheard = missed
+                .iter()
+                .flat_map(|change| told.unheard(other, change))
+                .collect();
+            if let Some(event) = told_late(&missed, unheard, announcement, present) {
                 events.push((event, other));
             }
         }
@@ -270,9 +274,10 @@ impl RoomState {
     }
 }
 
-/// The event for a session that was left out of these changes.
+/// The event for a session that was left out of these changes, and has not heard of these fields by a later one.
 fn told_late(
     missed: &[Change],
+    unheard: BTreeSet<TaskField>,
     announcement: &Announcement,
     present: Option<(&Arc<Task>, u64)>,
 ) -> Option<ServerEvent> {
@@ -290,15 +295,14 @@ fn told_late(
             created_by: author,
         });
     }
-    let fields: BTreeSet<_> = missed
-        .iter()
-        .flat_map(|change| change.fields.iter().copied())
-        .collect();
-    let is_place = fields
+    if unheard.is_empty() {
+        return None;
+    }
+    let is_place = unheard
         .iter()
         .all(|field| matches!(field, TaskField::Status | TaskField::Position));
     if matches!(announcement, Announcement::Moved(_)) && is_place {
         return Some(moved(present, first.from.clone(), index, author));
     }
-    Some(updated(present, fields, author))
+    Some(updated(present, unheard, author))
 }
