@@ -4,5 +4,6 @@ pub mod cors;
 pub mod engine;
 pub mod health;
 pub mod listener;
+pub mod metrics;
 pub mod rejection;
 pub mod rest;

@@ -17,7 +17,7 @@ use crate::{
         cors::Cors,
         engine, health,
         listener::{self, ListenerSettings},
-        rejection,
+        metrics, rejection,
         rest::Rest,
     },
     store::{Options, SqliteStore},
@@ -35,6 +35,7 @@ pub struct Server {
     accepting: JoinHandle<()>,
     engine: Arc<engine::Context>,
     store: Arc<SqliteStore>,
+    counting: JoinHandle<()>,
 }
 
 /// Serves until the process is told to end (SIGTERM or SIGINT).
@@ -55,6 +56,7 @@ impl Server {
     /// # Errors
     /// When the data cannot be opened, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        telemetry::metrics::install();
         let path = config.store_path();
         let sqlite = SqliteStore::open(&path, &Options::default())
             .with_context(|| format!("cannot open {}", path.display()))?;
@@ -85,6 +87,8 @@ impl Server {
         let config = Arc::new(config);
         let edge = Edge {
             routes: health::routes(store)
+                .or(metrics::routes(node.clone()))
+                .unify()
                 .or(engine::routes(Arc::clone(&engine)))
                 .unify()
                 .or(Rest::new(node.clone(), auth, Arc::clone(&config)).routes())
@@ -107,6 +111,7 @@ impl Server {
             accepting,
             engine,
             store: sqlite,
+            counting: tokio::spawn(telemetry::metrics::keep_up()),
         })
     }
 
@@ -133,6 +138,7 @@ impl Server {
         self.accepting.await.context("the accept loop broke")?;
         self.node.stop().await;
         self.store.close().await;
+        self.counting.abort();
         Ok(())
     }
 }
@@ -160,6 +166,7 @@ impl listener::Service for Edge {
     }
 
     fn turn_away(&self, request: &Request<Incoming>) -> Response {
+        telemetry::metrics::refused("limit");
         let mut response = rejection::Failure::from(ClientError::unavailable()).response();
         if self.is_shared(request) {
             self.cors.mark(request.headers(), &mut response);

@@ -1,5 +1,7 @@
 //! The log: to standard error, filtered as configured, but for the one line that says where the server listens.
 
+pub mod metrics;
+
 use std::{io, io::IsTerminal, net::SocketAddr};
 
 use tracing_subscriber::{

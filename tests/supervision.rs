@@ -100,6 +100,15 @@ impl Stage {
         client
     }
 
+    /// What `/metrics` says of a sample.
+    async fn metric(&self, name: &str) -> Option<f64> {
+        let url = format!("http://{}/metrics", self.server.address());
+        let numbers = reqwest::get(url).await.expect("an answer").text().await;
+        let numbers = numbers.expect("text");
+        let line = numbers.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|value| value.trim().parse().ok())
+    }
+
     fn everybody(&self) -> BTreeSet<String> {
         self.users.iter().map(|user| user.id.to_string()).collect()
     }
@@ -232,6 +241,8 @@ async fn a_room_that_breaks_under_traffic_keeps_its_members_and_what_was_stored(
         stored.len()
     );
     assert_eq!(stage.server.node().broken_actors(), 3);
+    let restarts = stage.metric("collabflow_actor_restarts_total{kind=\"room\"}");
+    assert_eq!(restarts.await, Some(3.0));
 
     // The next event flows, to everybody, and whoever was in the room is in it.
     let create =
@@ -283,5 +294,7 @@ async fn a_session_that_breaks_is_closed_alone() {
         "still here"
     );
     assert_eq!(stage.server.node().broken_actors(), 1);
+    let restarts = stage.metric("collabflow_actor_restarts_total{kind=\"session\"}");
+    assert_eq!(restarts.await, Some(1.0));
     stage.server.stop().await.expect("an orderly end");
 }

@@ -3,6 +3,7 @@
 pub mod directory;
 pub mod id;
 pub mod key;
+pub mod metrics;
 pub mod node;
 pub mod outbox;
 mod registry;

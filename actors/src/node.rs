@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
+    metrics,
     outbox::{Broadcast, Outbox},
     registry::Registry,
     room::RoomMessage,
@@ -101,6 +102,7 @@ impl Session {
 
     /// Hands an event over; waits while too many of this session's are under way.
     pub async fn receive(&self, inbound: Box<Inbound>) {
+        metrics::event_received(&inbound.name);
         if let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await {
             // A session that has broken is being closed: its supervisor sees to that.
             let _ = self.actor.cast(SessionMessage::Inbound(inbound, permit));
@@ -156,6 +158,11 @@ impl Node {
     #[must_use]
     pub fn broken_actors(&self) -> u64 {
         self.registry.broken()
+    }
+
+    /// Sets the gauges of sessions, rooms and queues to what they are now.
+    pub fn measure(&self) {
+        self.registry.measure();
     }
 
     /// Breaks a room's actor by a panic, as a fault in it would.

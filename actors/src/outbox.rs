@@ -27,7 +27,7 @@ use collabflow_protocol::frame::Frame;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::key::RoomKey;
+use crate::{key::RoomKey, metrics};
 pub use broadcast::{Broadcast, Wire};
 pub use parked::Missed;
 use parked::Parked;
@@ -81,6 +81,8 @@ struct State {
     blocked_since: Option<Instant>,
     closed: Option<CloseReason>,
     unproven: Unproven,
+    /// Counts the connection by its transport, while there is one.
+    counted: Option<metrics::Connected>,
 }
 
 enum Link {
@@ -102,6 +104,7 @@ impl Outbox {
             blocked_since: None,
             closed: None,
             unproven: Unproven::default(),
+            counted: Some(metrics::Connected::new("polling")),
         };
         Arc::new(Self {
             wire,
@@ -158,8 +161,9 @@ impl Outbox {
     fn queue(&self, item: Item) -> bool {
         let mut state = self.state.lock();
         if let Link::Gone(parked) = &mut state.link {
-            if let Some((room, frame)) = item.into_durable() {
-                parked.push(room, frame, self.limits.bytes_max);
+            match item.into_durable() {
+                Some((room, frame)) => parked.push(room, frame, self.limits.bytes_max),
+                None => metrics::frames_dropped("away", 1),
             }
             return false;
         }
@@ -218,6 +222,10 @@ impl Outbox {
         if let Link::Polling = state.link {
             state.unproven.prove_all();
             state.link = Link::Socket(socket);
+            state.counted = Some(metrics::Connected::new(match self.wire {
+                Wire::SocketIo => "websocket",
+                Wire::Plain => "plain",
+            }));
             self.write_locked(&mut state);
         }
     }
@@ -292,6 +300,7 @@ impl Outbox {
     fn close_locked(&self, state: &mut State, reason: CloseReason) {
         if state.closed.is_none() {
             state.closed = Some(reason);
+            metrics::connection_closed(reason);
             tracing::debug!(%reason, "a connection is closed");
             if let Link::Socket(socket) = &mut state.link
                 && !state.queue.is_torn()
@@ -302,6 +311,12 @@ impl Outbox {
         state.park(self.limits.bytes_max);
         self.changed.notify_one();
         self.polled.notify_one();
+    }
+
+    /// Bytes that wait for the client to read them.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.state.lock().queue.bytes()
     }
 
     /// Why it is closed, if it is.
@@ -371,9 +386,13 @@ impl State {
         };
         let mut parked = Parked::default();
         parked.push_front(unanswered, bytes_max);
+        let (mut queued, waiting) = (0, self.queue.len());
         for (room, frame) in self.queue.drain() {
+            queued += 1;
             parked.push(room, frame, bytes_max);
         }
+        metrics::frames_dropped("closed", waiting - queued);
+        self.counted = None;
         self.blocked_since = None;
         self.link = Link::Gone(Box::new(parked));
     }

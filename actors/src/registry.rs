@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
+    metrics,
     node::{Ended, Settings},
     outbox::CloseReason,
     room::{Departure, RoomActor, RoomArgs, RoomCell, RoomMessage, RoomRef},
@@ -185,6 +186,7 @@ impl Registry {
             return false;
         };
         self.restarts.fetch_add(1, Ordering::Relaxed);
+        metrics::actor_restarted("room");
         let now = Instant::now();
         let seats: Vec<_> = self
             .returning
@@ -220,6 +222,7 @@ impl Registry {
             .map(|live| Arc::clone(&live.entry));
         if let Some(entry) = found {
             self.restarts.fetch_add(1, Ordering::Relaxed);
+            metrics::actor_restarted("session");
             tracing::error!(session = %entry.id, user = %entry.user_id(), "a session has broken and is closed");
             entry.outbox.close(CloseReason::Internal);
             self.end_session(&entry, Ended::Dropped);
@@ -232,6 +235,18 @@ impl Registry {
             // One that has ended cannot be broken any more.
             let _ = live.actor.cast(SessionMessage::Panic);
         }
+    }
+
+    /// Sets the gauges that are cheaper to take when somebody looks than to keep.
+    pub(crate) fn measure(&self) {
+        let mut rooms = metrics::RoomCounts::default();
+        self.rooms.iter().for_each(|room| rooms.count(room.key));
+        let queued = self
+            .sessions
+            .iter()
+            .map(|live| live.entry.outbox.queued_bytes())
+            .sum();
+        metrics::measured(self.sessions.len(), &rooms, queued);
     }
 
     /// Actors that have broken so far.

@@ -37,7 +37,7 @@ use warp::{
 };
 
 use super::{cors::Cors, listener::Place, rejection::Failure};
-use crate::auth::Auth;
+use crate::{auth::Auth, telemetry::metrics};
 use connection::Connection;
 use websocket::WebSocket;
 
@@ -182,7 +182,7 @@ impl Request {
             return self.refuse(error);
         }
         if context.is_draining() {
-            return busy();
+            return busy("draining");
         }
         match query.transport {
             Transport::Polling => self.open_polling(context),
@@ -205,7 +205,7 @@ impl Request {
     fn open_polling(&self, context: &Arc<Context>) -> Response {
         let place = self.place.as_ref().map(Place::another);
         if let Some(None) = place {
-            return busy();
+            return busy("limit");
         }
         let (connection, upgraded) = Connection::open(context, Transport::Polling);
         let handshake = connection.outbox.take(usize::MAX);
@@ -288,6 +288,7 @@ impl Request {
 }
 
 /// There is no room for another session, or it is too late for one.
-fn busy() -> Response {
+fn busy(reason: &'static str) -> Response {
+    metrics::refused(reason);
     Failure::from(ClientError::unavailable()).response()
 }

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use collabflow_protocol::frame::Frame;
 
 use super::unproven::Unread;
-use crate::key::RoomKey;
+use crate::{key::RoomKey, metrics};
 
 /// What a session has missed in one room.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,8 @@ impl Parked {
     }
 
     fn give_up(&mut self, room: RoomKey) {
-        self.drain(room);
+        let given_up = self.drain(room).len();
+        metrics::frames_dropped("away_too_much", given_up);
         self.incomplete.insert(room);
     }
 

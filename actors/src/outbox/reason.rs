@@ -29,6 +29,26 @@ pub enum CloseReason {
     Internal,
 }
 
+impl CloseReason {
+    /// The reason as a label of a metric.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer_closed",
+            Self::ConnectionLost => "connection_lost",
+            Self::PingTimeout => "ping_timeout",
+            Self::OutboxFull => "outbox_full",
+            Self::OutboxStalled => "outbox_stalled",
+            Self::ProtocolError => "protocol_error",
+            Self::TooLarge => "too_large",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Flood => "flood",
+            Self::Draining => "draining",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

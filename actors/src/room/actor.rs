@@ -17,6 +17,7 @@ use super::{
     store_calls::StoreCalls,
 };
 use crate::{
+    metrics,
     outbox::{Broadcast, Outbox},
     registry::Registry,
     session::{entry::SessionEntry, reply::Reply},
@@ -178,7 +179,10 @@ impl ActorState {
                 let seats = sessions
                     .iter()
                     .filter_map(|session| state.members().get(*session));
-                seats.for_each(|seat| push(&state, &seat.entry, &broadcast, &mut self.dirty));
+                let pushed = seats
+                    .map(|seat| push(&state, &seat.entry, &broadcast, &mut self.dirty))
+                    .count();
+                metrics::delivered(pushed);
             }
         }
     }
@@ -246,11 +250,15 @@ fn push_all(
     dirty: &mut Vec<Arc<Outbox>>,
     mut hears: impl FnMut(&SessionEntry) -> bool,
 ) {
-    for seat in state.members().seats() {
-        if hears(&seat.entry) {
-            push(state, &seat.entry, broadcast, dirty);
-        }
-    }
+    let hearing = state
+        .members()
+        .seats()
+        .iter()
+        .filter(|seat| hears(&seat.entry));
+    let pushed = hearing
+        .map(|seat| push(state, &seat.entry, broadcast, dirty))
+        .count();
+    metrics::delivered(pushed);
 }
 
 fn push(

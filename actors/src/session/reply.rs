@@ -3,7 +3,7 @@
 //! Whoever holds a [`Reply`] owes it an answer. One that is dropped unanswered, as happens when a room breaks, answers
 //! by itself that something went wrong, so nobody waits for ever.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use collabflow_protocol::{
     error::{ClientError, ErrorCode},
@@ -15,6 +15,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::{
+    metrics,
     node::Refusal,
     outbox::{Broadcast, Outbox},
     session::gate::Ticket,
@@ -49,6 +50,7 @@ enum Destination {
         outbox: Arc<Outbox>,
         event: String,
         ack: Option<u64>,
+        since: Instant,
     },
     Rest(oneshot::Sender<Result<Done, Refusal>>),
     Nobody,
@@ -63,7 +65,12 @@ impl Reply {
         ticket: Ticket,
     ) -> Self {
         Self {
-            to: Some(Destination::Session { outbox, event, ack }),
+            to: Some(Destination::Session {
+                outbox,
+                event,
+                ack,
+                since: Instant::now(),
+            }),
             _ticket: Some(ticket),
         }
     }
@@ -118,7 +125,13 @@ impl Destination {
                 let _ = sender.send(result);
                 None
             }
-            Self::Session { outbox, event, ack } => {
+            Self::Session {
+                outbox,
+                event,
+                ack,
+                since,
+            } => {
+                metrics::event_answered(since.elapsed(), &result);
                 let frame = match (ack, result) {
                     (Some(ack), result) => socket::ack(ack, &AckBody::from(result)).ok()?,
                     (None, Err(refusal)) => {

@@ -85,6 +85,22 @@ pub enum ClientEvent {
 }
 
 impl ClientEvent {
+    /// The names of all of them.
+    pub const NAMES: &[&str] = &[
+        "join:project",
+        "leave:project",
+        "join:workspace",
+        "leave:workspace",
+        "task:create",
+        "task:update",
+        "task:delete",
+        "task:move",
+        "chat:join",
+        "chat:leave",
+        "chat:message",
+        "chat:typing",
+    ];
+
     /// Reads an event by its name and its first argument.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use collabflow_actors::store::{Answer, StoreError};
@@ -16,6 +17,7 @@ use super::{
     row::run,
     writer::attempt,
 };
+use crate::telemetry::metrics::STORE_READ;
 
 /// A read that waits.
 pub(super) type Job = Box<dyn FnOnce(&Connection) + Send>;
@@ -44,9 +46,12 @@ pub(super) fn submit<T: Send + 'static>(
     work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Answer<T> {
     let (answer, outcome) = oneshot::channel();
+    let since = Instant::now();
     let job = Box::new(move |db: &Connection| {
+        let result = attempt(|| in_one_state(db, work));
+        STORE_READ.record(since.elapsed());
         // Who no longer waits has no use for the answer.
-        let _ = answer.send(attempt(|| in_one_state(db, work)));
+        let _ = answer.send(result);
     });
     if let Err(error) = queue.send(job) {
         return ready(Err(error)).boxed();

@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::Receiver,
     },
+    time::Instant,
 };
 
 use collabflow_actors::store::{Answer, StoreError};
@@ -20,6 +21,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{error, queue::Queue, row::run};
+use crate::telemetry::metrics::STORE_WRITE;
 
 /// A write that waits. It is run within a transaction, or told why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Ran + Send>;
@@ -52,11 +54,13 @@ pub(super) fn submit<T: Send + 'static>(
     work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Answer<T> {
     let (answer, outcome) = oneshot::channel();
+    let since = Instant::now();
     let job = Box::new(move |db: Result<&Connection, StoreError>| {
         let result = db.and_then(|db| attempt(|| work(db)));
         Ran {
             keep: result.is_ok(),
             answer: Box::new(move |committed| {
+                STORE_WRITE.record(since.elapsed());
                 // Who no longer waits has no use for the answer.
                 let _ = answer.send(result.and_then(|value| committed.map(|()| value)));
             }),
