@@ -169,7 +169,7 @@ impl Node {
     #[cfg(feature = "testing")]
     pub fn break_room(&self, room: RoomKey) {
         if let Some(room) = self.registry.find(room) {
-            room.send(RoomMessage::Panic);
+            room.give(crate::room::Command::Panic);
         }
     }
 

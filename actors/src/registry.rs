@@ -107,13 +107,13 @@ impl Registry {
         }
     }
 
-    /// Takes an idle room out, unless somebody holds its address; then it may stop.
+    /// Takes an idle room out, unless somebody holds its address or has sent it something; then it may stop.
     pub(crate) fn retire(&self, room: &RoomRef) -> bool {
         // The table's and the actor's (which has a second one for its calls to the store).
         const HELD_WHEN_IDLE: usize = 3;
         self.rooms
             .remove_if(&room.key, |_, held| {
-                Arc::strong_count(held) <= HELD_WHEN_IDLE
+                Arc::strong_count(held) <= HELD_WHEN_IDLE && held.is_quiet()
             })
             .is_some()
     }

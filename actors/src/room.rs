@@ -12,6 +12,7 @@ mod attendance;
 mod cell;
 mod change;
 mod chat;
+mod dirty;
 mod effect;
 #[cfg(test)]
 mod fixture;
@@ -30,4 +31,6 @@ pub(crate) use actor::{RoomActor, RoomArgs};
 pub(crate) use cell::{RoomCell, RoomRef};
 pub(crate) use effect::Effect;
 pub(crate) use message::{Author, Departure, RoomMessage};
+#[cfg(feature = "testing")]
+pub(crate) use state::Command;
 pub(crate) use state::RoomState;

@@ -1,16 +1,17 @@
 //! The actor of a room: it gives what comes in to the state, and does what the state decides.
 //!
-//! Frames are put into the members' outboxes here, and written by one `Flush` that the room sends to itself: what was
-//! queued before it is handled goes out in the same write.
+//! What is sent to a room waits in its cell; the actor's mailbox holds signals alone. Frames are put into the members'
+//! outboxes here, and written when a turn's commands are done: what they queued goes out in the same write.
 
 use std::sync::Arc;
 
 use collabflow_protocol::event::ServerEvent;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     cell::RoomRef,
+    dirty::Dirty,
     effect::{Audience, Effect},
     message::{Departure, RoomMessage},
     state::{Command, RoomState},
@@ -18,15 +19,24 @@ use super::{
 };
 use crate::{
     metrics,
-    outbox::{Broadcast, Outbox},
+    outbox::Broadcast,
     registry::Registry,
     session::{entry::SessionEntry, reply::Reply},
 };
 
-/// So many sockets are written before others get a turn on the thread.
-const WRITES_PER_TURN: usize = 128;
+/// Commands that are applied before what they queued is written.
+const COMMANDS_PER_TURN: usize = 64;
 
 pub(crate) struct RoomActor;
+
+/// What a room's actor is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signal {
+    /// There are commands in the cell.
+    Wake,
+    /// Something may be due.
+    Tick,
+}
 
 pub(crate) struct RoomArgs {
     pub(crate) room: RoomRef,
@@ -40,21 +50,19 @@ pub(crate) struct ActorState {
     registry: Arc<Registry>,
     store: StoreCalls,
     first: Vec<Effect>,
-    /// Outboxes that have something to write.
-    dirty: Vec<Arc<Outbox>>,
-    is_flush_queued: bool,
-    /// When the next tick comes, if one is on its way.
-    tick_at: Option<Instant>,
+    dirty: Dirty,
+    /// When the next tick comes, if one is on its way, and what brings it.
+    tick: Option<(Instant, JoinHandle<()>)>,
 }
 
 impl Actor for RoomActor {
-    type Msg = RoomMessage;
+    type Msg = Signal;
     type State = ActorState;
     type Arguments = RoomArgs;
 
     async fn pre_start(
         &self,
-        _myself: ActorRef<RoomMessage>,
+        _myself: ActorRef<Signal>,
         args: RoomArgs,
     ) -> Result<ActorState, ActorProcessingErr> {
         let RoomArgs {
@@ -68,84 +76,85 @@ impl Actor for RoomActor {
             registry,
             store,
             first: effects,
-            dirty: Vec::new(),
-            is_flush_queued: false,
-            tick_at: None,
+            dirty: Dirty::default(),
+            tick: None,
         })
     }
 
     async fn post_start(
         &self,
-        myself: ActorRef<RoomMessage>,
+        myself: ActorRef<Signal>,
         state: &mut ActorState,
     ) -> Result<(), ActorProcessingErr> {
         let first = std::mem::take(&mut state.first);
         state.perform(first);
-        state.apply(state.room.take_answers());
-        state.settle(&myself);
+        state.dirty.flush().await;
+        state.await_tick(&myself);
         Ok(())
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<RoomMessage>,
-        message: RoomMessage,
+        myself: ActorRef<Signal>,
+        signal: Signal,
         state: &mut ActorState,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            RoomMessage::Flush => state.flush().await,
-            RoomMessage::Answered => state.apply(state.room.take_answers()),
-            RoomMessage::Tick => {
-                state.tick_at = None;
-                state.apply([Command::Message(RoomMessage::Tick)]);
+        match signal {
+            Signal::Wake => state.take_turn(&myself),
+            Signal::Tick => {
+                state.forget_tick();
+                state.apply(Command::Tick);
                 let is_idle = state.room.state().is_idle(Instant::now());
                 if is_idle && state.registry.retire(&state.room) {
                     myself.stop(None);
                     return Ok(());
                 }
             }
-            message => state.apply([Command::Message(message)]),
         }
-        state.settle(&myself);
+        state.dirty.flush().await;
+        state.await_tick(&myself);
         Ok(())
     }
 }
 
 impl ActorState {
-    fn apply(&mut self, commands: impl IntoIterator<Item = Command>) {
-        let now = Instant::now();
-        for command in commands {
-            let effects = self.room.state().apply(command, now);
-            self.perform(effects);
+    /// Does what waits in the cell, up to a turn's worth.
+    fn take_turn(&mut self, myself: &ActorRef<Signal>) {
+        for _ in 0..COMMANDS_PER_TURN {
+            let Some(command) = self.room.next() else {
+                return;
+            };
+            self.apply(command);
         }
+        // A room that is being stopped needs no further turn.
+        let _ = myself.cast(Signal::Wake);
     }
 
-    /// Sees to it that what is queued is written, and what is due is done.
-    fn settle(&mut self, myself: &ActorRef<RoomMessage>) {
-        if !self.dirty.is_empty() && !self.is_flush_queued {
-            self.is_flush_queued = myself.cast(RoomMessage::Flush).is_ok();
-        }
+    fn apply(&mut self, command: Command) {
+        let effects = self.room.state().apply(command, Instant::now());
+        self.perform(effects);
+    }
+
+    /// Sees to it that the actor is told when something is due.
+    fn await_tick(&mut self, myself: &ActorRef<Signal>) {
         let Some(due) = self.room.state().next_deadline() else {
             return;
         };
-        if self.tick_at.is_none_or(|at| due < at) {
-            self.tick_at = Some(due);
+        if self.tick.as_ref().is_none_or(|(at, _)| due < *at) {
+            self.forget_tick();
             let myself = myself.clone();
-            tokio::spawn(async move {
+            let alarm = tokio::spawn(async move {
                 tokio::time::sleep_until(due).await;
                 // A room that has stopped needs no tick.
-                let _ = myself.cast(RoomMessage::Tick);
+                let _ = myself.cast(Signal::Tick);
             });
+            self.tick = Some((due, alarm));
         }
     }
 
-    async fn flush(&mut self) {
-        self.is_flush_queued = false;
-        for (written, outbox) in std::mem::take(&mut self.dirty).into_iter().enumerate() {
-            outbox.flush();
-            if written % WRITES_PER_TURN == WRITES_PER_TURN - 1 {
-                tokio::task::yield_now().await;
-            }
+    fn forget_tick(&mut self) {
+        if let Some((_, alarm)) = self.tick.take() {
+            alarm.abort();
         }
     }
 
@@ -247,7 +256,7 @@ impl ActorState {
 fn push_all(
     state: &RoomState,
     broadcast: &Broadcast,
-    dirty: &mut Vec<Arc<Outbox>>,
+    dirty: &mut Dirty,
     mut hears: impl FnMut(&SessionEntry) -> bool,
 ) {
     let hearing = state
@@ -261,12 +270,7 @@ fn push_all(
     metrics::delivered(pushed);
 }
 
-fn push(
-    state: &RoomState,
-    entry: &SessionEntry,
-    broadcast: &Broadcast,
-    dirty: &mut Vec<Arc<Outbox>>,
-) {
+fn push(state: &RoomState, entry: &SessionEntry, broadcast: &Broadcast, dirty: &mut Dirty) {
     let frame = broadcast.frame(entry.outbox.wire());
     let is_dirty = if broadcast.is_durable() {
         entry.outbox.push_durable(state.key(), frame)

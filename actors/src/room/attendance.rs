@@ -36,10 +36,11 @@ impl RoomState {
             Done::Plain
         };
         self.tell_users(Audience::Only(vec![entry.id]));
-        self.effects.push(Effect::Answer(reply, Ok(done)));
+        // Before the answer, which lets the session's next join go on: that may be for one of these rooms.
         if !left_behind.is_empty() {
             self.effects.push(Effect::MoveOn(entry, left_behind));
         }
+        self.effects.push(Effect::Answer(reply, Ok(done)));
     }
 
     fn seat(&mut self, entry: &Arc<SessionEntry>) {
@@ -106,7 +107,9 @@ impl RoomState {
     }
 
     /// Takes away the seat of a session that is away and may not come back to it.
-    pub(super) fn unseat(&mut self, old: &Arc<SessionEntry>) {
+    pub(super) fn unseat(&mut self, old: &Arc<SessionEntry>, now: Instant) {
+        // It may have been taken over while it still seemed connected.
+        self.away(old, now);
         old.left(self.key);
         self.members.remove(old.id);
     }

@@ -1,12 +1,16 @@
-//! What stays of a room when its actor breaks: its name, its ledger, and what is on its way to it.
+//! What stays of a room when its actor breaks: its name, its state's ledger, and what is on its way to it.
+//!
+//! What is sent to a room waits here, in order, and not in the actor's mailbox, which would be lost with the actor: a
+//! room that breaks loses the one command that it broke over.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
-use ractor::{ActorId, ActorRef, MessagingErr};
+use parking_lot::{Mutex, MutexGuard};
+use ractor::{ActorId, ActorRef};
 use tokio::time::Instant;
 
 use super::{
+    actor::Signal,
     message::RoomMessage,
     state::{Command, RoomState},
 };
@@ -19,17 +23,16 @@ pub(crate) type RoomRef = Arc<RoomCell>;
 pub(crate) struct RoomCell {
     pub(crate) key: RoomKey,
     state: Mutex<RoomState>,
-    /// Answers of the store that the actor has not taken yet.
-    answers: Mutex<Vec<Command>>,
-    line: RwLock<Line>,
+    inbox: Mutex<Inbox>,
     restarts: Mutex<Vec<Instant>>,
 }
 
 #[derive(Debug, Default)]
-struct Line {
-    actor: Option<ActorRef<RoomMessage>>,
-    /// What was sent while there was no actor to take it.
-    waiting: Vec<RoomMessage>,
+struct Inbox {
+    commands: VecDeque<Command>,
+    actor: Option<ActorRef<Signal>>,
+    /// The actor knows that there are commands.
+    is_woken: bool,
 }
 
 impl RoomCell {
@@ -37,45 +40,36 @@ impl RoomCell {
         Arc::new(Self {
             key,
             state: Mutex::new(state),
-            answers: Mutex::default(),
-            line: RwLock::default(),
+            inbox: Mutex::default(),
             restarts: Mutex::default(),
         })
     }
 
-    /// Sends a message to the room. One that is sent while the room is being restarted waits for it.
+    /// Sends a message to the room.
     pub(crate) fn send(&self, message: RoomMessage) {
-        let line = self.line.read();
-        let unsent = match &line.actor {
-            Some(actor) => match actor.cast(message) {
-                Err(MessagingErr::SendErr(message)) => message,
-                // Other errors are about messages of another type, which cannot be.
-                _ => return,
-            },
-            None => message,
-        };
-        let broken = line.actor.as_ref().map(|actor| actor.get_id());
-        drop(line);
-        let mut line = self.line.write();
-        match &line.actor {
-            // The room was restarted in between.
-            Some(actor) if Some(actor.get_id()) != broken => drop(actor.cast(unsent)),
-            _ => line.waiting.push(unsent),
+        self.give(Command::Message(message));
+    }
+
+    /// Puts a command last in the room's inbox. One that comes while the room is being restarted waits for it.
+    pub(crate) fn give(&self, command: Command) {
+        let mut inbox = self.inbox.lock();
+        inbox.commands.push_back(command);
+        if !inbox.is_woken {
+            inbox.wake();
         }
     }
 
-    /// An answer of the store has come in.
-    pub(crate) fn answer(&self, answer: Command) {
-        let mut answers = self.answers.lock();
-        answers.push(answer);
-        if answers.len() == 1 {
-            drop(answers);
-            self.send(RoomMessage::Answered);
-        }
+    /// The next command; the actor is woken again for what comes after the last.
+    pub(crate) fn next(&self) -> Option<Command> {
+        let mut inbox = self.inbox.lock();
+        let next = inbox.commands.pop_front();
+        inbox.is_woken = next.is_some();
+        next
     }
 
-    pub(crate) fn take_answers(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.answers.lock())
+    /// Whether nothing is on its way to the room.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.inbox.lock().commands.is_empty()
     }
 
     /// Only the room's actor, and who restarts it, lock the state.
@@ -83,18 +77,18 @@ impl RoomCell {
         self.state.lock()
     }
 
-    /// From now on, messages go to this actor; first those that have waited.
-    pub(crate) fn attach(&self, actor: ActorRef<RoomMessage>) {
-        let mut line = self.line.write();
-        for message in std::mem::take(&mut line.waiting) {
-            // Were it to fail, its reply would say so as it is dropped.
-            let _ = actor.cast(message);
+    /// From now on, this actor takes what is sent; first what has waited.
+    pub(crate) fn attach(&self, actor: ActorRef<Signal>) {
+        let mut inbox = self.inbox.lock();
+        inbox.actor = Some(actor);
+        inbox.is_woken = false;
+        if !inbox.commands.is_empty() {
+            inbox.wake();
         }
-        line.actor = Some(actor);
     }
 
     pub(crate) fn actor_id(&self) -> Option<ActorId> {
-        self.line.read().actor.as_ref().map(|actor| actor.get_id())
+        self.inbox.lock().actor.as_ref().map(|actor| actor.get_id())
     }
 
     /// Notes a restart; how many there were since `from` is the answer.
@@ -103,5 +97,13 @@ impl RoomCell {
         restarts.retain(|at| *at >= from);
         restarts.push(now);
         restarts.len()
+    }
+}
+
+impl Inbox {
+    fn wake(&mut self) {
+        // An actor that has broken is replaced by one that is woken when it is attached.
+        let actor = self.actor.as_ref();
+        self.is_woken = actor.is_some_and(|actor| actor.cast(Signal::Wake).is_ok());
     }
 }

@@ -217,7 +217,10 @@ impl RoomState {
             };
             self.tell(change.event(after), audience);
         }
-        self.ledger.told.record(change);
+        // A change of nothing matters only to who may announce it.
+        if is_told || change.by_rest {
+            self.ledger.told.record(change);
+        }
     }
 
     /// Who does not hear of a change: the session that made it, or the page that will announce it.

@@ -115,7 +115,7 @@ impl TestRoom {
 
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.send(RoomMessage::Tick);
+        self.apply(Command::Tick);
     }
 
     /// Sends a message; memberships are read at once.

@@ -95,13 +95,4 @@ pub(crate) enum RoomMessage {
     MembershipChanged(oneshot::Sender<()>),
     /// What the room belongs to is gone: let nobody stay.
     Close(oneshot::Sender<()>),
-    /// Answers of the store have come in; they are in the cell.
-    Answered,
-    /// Something may be due.
-    Tick,
-    /// Write out what has been queued.
-    Flush,
-    /// Breaks the actor, for tests of supervision.
-    #[cfg(feature = "testing")]
-    Panic,
 }

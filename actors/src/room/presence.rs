@@ -21,6 +21,8 @@ pub(crate) struct Presence {
 struct Present {
     user: Arc<UserBrief>,
     sessions: usize,
+    /// Until when the session that was dropped last may be back.
+    back_by: Option<Instant>,
 }
 
 impl Presence {
@@ -40,10 +42,12 @@ impl Presence {
             Present {
                 user: Arc::clone(user),
                 sessions: 0,
+                back_by: None,
             }
         });
         present.sessions += 1;
         present.user = Arc::clone(user);
+        present.back_by = None;
         self.leaving.remove(&user.id);
         is_new
     }
@@ -54,14 +58,20 @@ impl Presence {
             return false;
         };
         present.sessions = present.sessions.saturating_sub(1);
+        if how == Departure::Dropped {
+            present.back_by = Some(now + self.grace);
+        }
         if present.sessions > 0 {
             return false;
         }
-        if how == Departure::Dropped && !self.grace.is_zero() {
-            self.leaving.entry(user).or_insert(now + self.grace);
-            return false;
+        // A leave in one tab does not end the grace of another.
+        match present.back_by.filter(|at| *at > now) {
+            Some(back_by) => {
+                self.leaving.entry(user).or_insert(back_by);
+                false
+            }
+            None => self.remove(user),
         }
-        self.remove(user)
     }
 
     /// The user may not be present any more; true where it was.
@@ -132,6 +142,19 @@ mod tests {
         assert_eq!(presence.next_deadline(), Some(now + GRACE));
         assert!(!presence.arrive(&ada));
         assert!(presence.take_gone(now + GRACE).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_leave_in_one_tab_does_not_end_the_grace_of_another() {
+        let (mut presence, now, ada) = (Presence::new(GRACE), Instant::now(), user(1));
+        presence.arrive(&ada);
+        presence.arrive(&ada);
+        assert!(!presence.depart(ada.id, Departure::Dropped, now));
+        let later = now + Duration::from_secs(1);
+        assert!(!presence.depart(ada.id, Departure::Left, later));
+        assert_eq!(presence.next_deadline(), Some(now + GRACE));
+        assert!(!presence.arrive(&ada), "back within the grace");
+        assert!(presence.depart(ada.id, Departure::Left, later));
     }
 
     #[tokio::test]

@@ -39,6 +39,11 @@ pub(crate) enum Command {
     Membership(MembershipRead),
     /// The store has answered.
     Answered(Slot, Answer),
+    /// Something may be due.
+    Tick,
+    /// Breaks the room, for tests of supervision.
+    #[cfg(feature = "testing")]
+    Panic,
 }
 
 /// Work at the store, and what is to be done with its answer.
@@ -154,14 +159,15 @@ impl RoomState {
                 self.ledger.pipeline.fill(slot, answer);
                 self.commit_answered(now);
             }
+            Command::Tick => self.take_due(now),
+            #[cfg(feature = "testing")]
+            Command::Panic => panic!("a test breaks this room"),
         }
         std::mem::take(&mut self.effects)
     }
 
     fn take_message(&mut self, message: RoomMessage, now: Instant) {
-        if !matches!(message, RoomMessage::Tick) {
-            self.last_used = now;
-        }
+        self.last_used = now;
         match message {
             RoomMessage::Join(entry, reply) => self.ask(Asked::Join(entry, reply), 0, now),
             RoomMessage::Return { old, new } => self.ask(Asked::Return { old, new }, 0, now),
@@ -191,11 +197,6 @@ impl RoomState {
                 self.read_membership(read, now);
             }
             RoomMessage::Close(done) => self.close(done),
-            RoomMessage::Tick => self.take_due(now),
-            // These concern the actor alone.
-            RoomMessage::Answered | RoomMessage::Flush => {}
-            #[cfg(feature = "testing")]
-            RoomMessage::Panic => panic!("a test breaks this room"),
         }
     }
 
@@ -204,7 +205,7 @@ impl RoomState {
         let (user, need) = asked.question();
         match self.access.judge(user, need, read, now) {
             Verdict::Granted => self.run(asked, now),
-            Verdict::Denied(denied) => self.deny(asked, denied),
+            Verdict::Denied(denied) => self.deny(asked, denied, now),
             Verdict::Read(read) => {
                 self.parked.push_back(Parked {
                     read,
@@ -225,9 +226,9 @@ impl RoomState {
         }
     }
 
-    fn deny(&mut self, asked: Asked, denied: Denied) {
+    fn deny(&mut self, asked: Asked, denied: Denied, now: Instant) {
         match asked {
-            Asked::Return { old, .. } => self.unseat(&old),
+            Asked::Return { old, .. } => self.unseat(&old, now),
             Asked::Join(_, reply) | Asked::Post(_, _, reply) | Asked::Typing(_, _, reply) => {
                 self.refuse(reply, denied.error(self.key));
             }
@@ -272,16 +273,16 @@ impl RoomState {
         }
         for Parked { read, command } in std::mem::take(&mut self.parked) {
             match &failed {
-                Some(error) => self.fail(command, error),
+                Some(error) => self.fail(command, error, now),
                 None => self.ask(command, read, now),
             }
         }
     }
 
-    fn fail(&mut self, asked: Asked, error: &StoreError) {
+    fn fail(&mut self, asked: Asked, error: &StoreError, now: Instant) {
         match asked {
-            // Nothing speaks against the seat; whoever sits there is asked again at each event.
-            Asked::Return { old, .. } => self.unseat(&old),
+            // Whether it may still sit there cannot be known.
+            Asked::Return { old, .. } => self.unseat(&old, now),
             Asked::Join(_, reply)
             | Asked::Post(_, _, reply)
             | Asked::Typing(_, _, reply)
@@ -297,7 +298,7 @@ impl RoomState {
         self.ledger.told.prune(now);
     }
 
-    /// When [`RoomMessage::Tick`] is wanted next.
+    /// When [`Command::Tick`] is wanted next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let idle = self.is_empty().then(|| self.last_used + IDLE);
         [

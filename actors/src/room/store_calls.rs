@@ -186,7 +186,7 @@ impl<F: FnOnce(StoreError) -> Command> Promise<F> {
     fn keep(&mut self, answer: Command) {
         self.broken = None;
         if let Some(room) = self.room.upgrade() {
-            room.answer(answer);
+            room.give(answer);
         }
     }
 }
@@ -194,7 +194,7 @@ impl<F: FnOnce(StoreError) -> Command> Promise<F> {
 impl<F: FnOnce(StoreError) -> Command> Drop for Promise<F> {
     fn drop(&mut self) {
         if let (Some(broken), Some(room)) = (self.broken.take(), self.room.upgrade()) {
-            room.answer(broken(StoreError::Failed("the call was given up".into())));
+            room.give(broken(StoreError::Failed("the call was given up".into())));
         }
     }
 }

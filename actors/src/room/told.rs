@@ -24,6 +24,8 @@ pub(crate) const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
 const SETTLES_WITHIN: Duration = Duration::from_millis(500);
 const KEPT_FOR: Duration = Duration::from_secs(60);
 const CHANGES_MAX: usize = 4_096;
+/// Bytes of text in the tasks of remembered changes, about.
+const BYTES_MAX: usize = 16_000_000;
 
 /// How a task was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub(crate) struct Told {
     latest: HashMap<TaskId, (Latest, Instant)>,
     /// Whether any change waits for the clock.
     is_timed: bool,
+    /// Bytes of text in the tasks of all changes.
+    bytes: usize,
 }
 
 impl Told {
@@ -99,8 +103,9 @@ impl Told {
         };
         self.is_timed |= change.told_at.is_some();
         self.latest.insert(change.task.id, (latest, change.at));
+        self.bytes += text_len(&change.task);
         self.changes.push_back(change);
-        if self.changes.len() > CHANGES_MAX {
+        while self.changes.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.forget_first();
         }
     }
@@ -255,23 +260,25 @@ impl Told {
 
     /// When there is something to tell, or to forget.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let told = self
-            .changes
-            .iter()
-            .filter(|_| self.is_timed)
-            .filter_map(|change| change.told_at)
-            .min();
+        let told = if self.is_timed {
+            self.changes
+                .iter()
+                .filter_map(|change| change.told_at)
+                .min()
+        } else {
+            None
+        };
         let forgotten = self.changes.front().map(|change| change.at + KEPT_FOR);
         told.into_iter().chain(forgotten).min()
     }
 
     fn forget_first(&mut self) {
-        if let Some(change) = self.changes.pop_front()
-            && self
-                .latest
-                .get(&change.task.id)
-                .is_some_and(|(_, at)| *at == change.at)
-        {
+        let Some(change) = self.changes.pop_front() else {
+            return;
+        };
+        self.bytes -= text_len(&change.task);
+        let is_latest = |(_, at): &(Latest, Instant)| *at == change.at;
+        if self.latest.get(&change.task.id).is_some_and(is_latest) {
             self.latest.remove(&change.task.id);
         }
     }
@@ -285,5 +292,50 @@ impl Told {
             change.untold.clear();
             change.told_at = None;
         }
+    }
+}
+
+fn text_len(task: &Task) -> usize {
+    let subtasks = task.subtasks.iter().map(|subtask| subtask.title.len());
+    let labels = task
+        .labels
+        .iter()
+        .map(|label| label.name.len() + label.color.len());
+    let description = task.description.as_ref().map_or(0, String::len);
+    task.title.len() + description + subtasks.chain(labels).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::fixture::{task, user};
+
+    #[tokio::test]
+    async fn large_tasks_are_forgotten_sooner() {
+        let (now, mut told) = (Instant::now(), Told::default());
+        let large = Task {
+            description: Some("x".repeat(80_000)),
+            ..task(1, "large")
+        };
+        for second in 0..1_000 {
+            told.record(Change {
+                at: now + Duration::from_secs(second),
+                author: user(1),
+                by_rest: false,
+                kind: Kind::Updated(Vec::new()),
+                from: large.status.clone(),
+                fields: vec![TaskField::Description],
+                task: Arc::new(large.clone()),
+                index: None,
+                untold: Vec::new(),
+                gone: Vec::new(),
+                told_at: None,
+            });
+        }
+        assert!(told.bytes <= BYTES_MAX);
+        assert_eq!(told.changes.len(), BYTES_MAX / text_len(&large));
+        assert!(told.latest(large.id).is_some());
+        told.prune(now + Duration::from_secs(1_000) + KEPT_FOR);
+        assert_eq!(told.bytes, 0);
     }
 }
