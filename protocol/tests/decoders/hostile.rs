@@ -91,11 +91,16 @@ fn the_largest_hostile_inputs_take_linear_time_and_no_stack() {
         let (small, large) = (shape(SMALL), shape(8 * SMALL));
         for &(name, target) in TARGETS {
             let floor = Duration::from_micros(200);
-            let before = quickest(target, small.as_bytes()).max(floor);
-            let after = quickest(target, large.as_bytes());
+            let measure = || {
+                let before = quickest(target, small.as_bytes()).max(floor);
+                (before, quickest(target, large.as_bytes()))
+            };
+            // A busy machine may slow one measurement down, but not all of them.
+            let is_linear = |(before, after): (Duration, Duration)| after < before * 24;
             assert!(
-                after < before * 24,
-                "{name}, {what}: {before:?}, then {after:?}"
+                (0..10).any(|_| is_linear(measure())),
+                "{name}, {what}: {:?}",
+                measure()
             );
         }
     }
