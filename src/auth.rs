@@ -69,6 +69,15 @@ pub struct Identity {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Somebody who may begin a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// What the session shows of its user.
+    pub user: UserBrief,
+    /// When the token ends, if it does.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// Why somebody is not let in.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuthError {
@@ -109,10 +118,7 @@ impl Auth {
     /// # Errors
     /// Without a token, with a bad one, or when the store fails.
     pub async fn identify(&self, token: Option<&str>) -> Result<Identity, AuthError> {
-        let token = token
-            .filter(|token| !token.is_empty())
-            .ok_or(AuthError::Missing)?;
-        let claims = self.tokens.verify(token).ok_or(AuthError::Invalid)?;
+        let claims = self.verify(token)?;
         let expires_at = claims.expires_at;
         let claimed = User::from(claims);
         self.remember(&claimed).await?;
@@ -120,13 +126,40 @@ impl Auth {
         Ok(Identity { user, expires_at })
     }
 
-    /// Who wants to CONNECT: what a session shows of its user.
+    /// Who wants to begin a session: what it shows of its user, and how long its token lives.
     ///
     /// # Errors
     /// As [`Self::identify`], in the words of the contract.
-    pub async fn admit(&self, token: Option<&str>) -> Result<UserBrief, ClientError> {
-        let identity = self.identify(token).await?;
-        Ok(identity.user.into())
+    pub async fn admit(&self, token: Option<&str>) -> Result<Admission, ClientError> {
+        let Identity { user, expires_at } = self.identify(token).await?;
+        Ok(Admission {
+            user: user.into(),
+            expires_at,
+        })
+    }
+
+    /// When the fresh token ends, if it does, by which this user's session is to go on.
+    ///
+    /// # Errors
+    /// `unauthorized` where there is none, it is a bad one, or somebody else's.
+    pub fn renew(
+        &self,
+        token: Option<&str>,
+        user: UserId,
+    ) -> Result<Option<Timestamp>, ClientError> {
+        let claims = self.verify(token)?;
+        if claims.user_id != user {
+            let message = "The token is another user's";
+            return Err(ClientError::new(ErrorCode::Unauthorized, message));
+        }
+        Ok(claims.expires_at)
+    }
+
+    fn verify(&self, token: Option<&str>) -> Result<Claims, AuthError> {
+        let token = token
+            .filter(|token| !token.is_empty())
+            .ok_or(AuthError::Missing)?;
+        self.tokens.verify(token).ok_or(AuthError::Invalid)
     }
 
     /// A new token for this user.

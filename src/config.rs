@@ -136,6 +136,7 @@ impl Config {
             connect_timeout: self.limits.connect_timeout,
             events_per_second: self.limits.events_per_second,
             events_burst: self.limits.events_burst,
+            on_expiry: self.auth.on_expiry,
         }
     }
 

@@ -4,6 +4,8 @@ pub mod cors;
 pub mod engine;
 pub mod health;
 pub mod listener;
+mod live;
 pub mod metrics;
 pub mod rejection;
 pub mod rest;
+mod websocket;

@@ -8,7 +8,11 @@ use std::{sync::LazyLock, time::Duration};
 use collabflow_protocol::{error::ErrorCode, event::ClientEvent};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use crate::{key::RoomKey, node::Refusal, outbox::CloseReason};
+use crate::{
+    key::RoomKey,
+    node::{REFRESH, Refusal},
+    outbox::CloseReason,
+};
 
 /// A metric of the engine: its name, and what it says.
 pub type Described = (&'static str, &'static str);
@@ -63,6 +67,7 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
     Handles {
         received: ClientEvent::NAMES
             .iter()
+            .chain(&[REFRESH])
             .map(|name| (*name, received(*name)))
             .collect(),
         received_other: received(OTHER),

@@ -10,6 +10,7 @@ use collabflow_protocol::{
     id::UserId,
     model::UserBrief,
     socket,
+    time::Timestamp,
 };
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
@@ -67,13 +68,27 @@ pub enum Ended {
     Dropped,
 }
 
+/// The one event that is the edge's affair.
+pub const REFRESH: &str = "auth:refresh";
+
+/// What an event asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// What a room sees to.
+    Event(ClientEvent),
+    /// [`REFRESH`]: this token is to take the place of the one that the session lives by. Only the edge can judge it.
+    Refresh(Option<String>),
+    /// The fresh token was proven, and ends then, if it does; only the answer is left to be given.
+    Refreshed(Option<Timestamp>),
+}
+
 /// One event as it came in.
 #[derive(Debug)]
 pub struct Inbound {
     /// The event's name, for the answer.
     pub name: String,
     /// The event, or what is wrong with it.
-    pub event: Result<ClientEvent, ClientError>,
+    pub event: Result<Request, ClientError>,
     /// The id under which the client waits for an acknowledgement.
     pub ack: Option<u64>,
 }

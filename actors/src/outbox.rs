@@ -266,6 +266,12 @@ impl Outbox {
         }
     }
 
+    /// Whether anything waits to be written or polled.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.state.lock().queue.is_empty()
+    }
+
     /// Waits until the socket is full, or all is closed. It may also return for no reason.
     pub async fn changed(&self) {
         self.changed.notified().await;

@@ -51,6 +51,7 @@ sections! {
         secret: Option<Secret>,
         registration: bool,
         require_expiry: bool,
+        on_expiry: OnExpiry,
         #[serde(with = "value::duration")]
         token_ttl: Duration,
     }
@@ -130,6 +131,16 @@ sections! {
     Rest {
         echo: EchoMode,
     }
+}
+
+/// What the end of a token means for a session that it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExpiry {
+    /// It is closed.
+    Close,
+    /// Nothing: tokens are checked at its beginning alone.
+    Keep,
 }
 
 /// What becomes of fields that the server does not know.

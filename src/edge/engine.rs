@@ -5,13 +5,10 @@
 
 mod connection;
 mod dialogue;
-mod flood;
-mod heartbeat;
 mod packets;
 mod polling;
 mod task;
 mod upgrade;
-mod websocket;
 
 use std::{
     sync::{
@@ -36,10 +33,14 @@ use warp::{
     reply::Response,
 };
 
-use super::{cors::Cors, listener::Place, rejection::Failure};
-use crate::{auth::Auth, telemetry::metrics};
+use super::{
+    cors::Cors,
+    listener::Place,
+    rejection::Failure,
+    websocket::{self, WebSocket},
+};
+use crate::{auth::Auth, config::OnExpiry, telemetry::metrics};
 use connection::Connection;
-use websocket::WebSocket;
 
 /// What the transports keep to.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     pub events_per_second: u32,
     pub events_burst: u32,
+    pub on_expiry: OnExpiry,
 }
 
 /// What every connection works with.

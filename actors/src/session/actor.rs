@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use collabflow_protocol::event::ClientEvent;
+use collabflow_protocol::{error::ClientError, event::ClientEvent};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     key::RoomKey,
-    node::{Ended, Inbound, Refusal},
+    node::{Ended, Inbound, Refusal, Request},
     registry::Registry,
     room::{Author, Departure, RoomMessage},
 };
@@ -125,7 +125,9 @@ impl SessionState {
         let Inbound { name, event, ack } = *inbound;
         let reply = Reply::ack(Arc::clone(&self.entry.outbox), name, ack, ticket);
         match event {
-            Ok(event) => self.send_on(event, reply),
+            Ok(Request::Event(event)) => self.send_on(event, reply),
+            Ok(Request::Refreshed(expires_at)) => answer(reply, Ok(Done::Token(expires_at))),
+            Ok(Request::Refresh(_)) => answer(reply, Err(ClientError::internal().into())),
             Err(error) => answer(reply, Err(error.into())),
         }
         None
@@ -181,15 +183,23 @@ impl SessionState {
 
 fn lane_of(inbound: &Inbound) -> Lane {
     match &inbound.event {
-        Ok(ClientEvent::Task(project, _)) => Lane::Changes(RoomKey::Project(*project)),
-        Ok(ClientEvent::ChatMessage(channel, _)) => Lane::Changes(RoomKey::Chat(*channel)),
+        Ok(Request::Event(ClientEvent::Task(project, _))) => {
+            Lane::Changes(RoomKey::Project(*project))
+        }
+        Ok(Request::Event(ClientEvent::ChatMessage(channel, _))) => {
+            Lane::Changes(RoomKey::Chat(*channel))
+        }
         _ => Lane::Alone,
     }
 }
 
 /// Typing that nobody waits for an answer to: it has no place in the order, and need not wait for a store.
 fn is_beacon(inbound: &Inbound) -> bool {
-    inbound.ack.is_none() && matches!(inbound.event, Ok(ClientEvent::ChatTyping(..)))
+    inbound.ack.is_none()
+        && matches!(
+            inbound.event,
+            Ok(Request::Event(ClientEvent::ChatTyping(..)))
+        )
 }
 
 fn answer(reply: Reply, result: Result<Done, Refusal>) {

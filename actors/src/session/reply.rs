@@ -10,6 +10,7 @@ use collabflow_protocol::{
     event::ServerEvent,
     model::{Message, Task, UserBrief},
     socket,
+    time::Timestamp,
 };
 use serde::Serialize;
 use tokio::sync::oneshot;
@@ -34,6 +35,8 @@ pub(crate) enum Done {
     RepeatedTask(Arc<Task>),
     /// The message.
     Message(Arc<Message>),
+    /// When the fresh token ends, if it does.
+    Token(Option<Timestamp>),
 }
 
 /// The answer's way back.
@@ -159,6 +162,9 @@ struct AckBody {
     task: Option<Arc<Task>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Arc<Message>>,
+    /// `null` where the token never ends.
+    #[serde(rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Option<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ClientError>,
 }
@@ -177,6 +183,10 @@ impl From<Result<Done, Refusal>> for AckBody {
             },
             Ok(Done::Task(task) | Done::RepeatedTask(task)) => Self {
                 task: Some(task),
+                ..ok
+            },
+            Ok(Done::Token(expires_at)) => Self {
+                expires_at: Some(expires_at),
                 ..ok
             },
             Ok(Done::Message(message)) => Self {

@@ -11,6 +11,7 @@ use crate::{
     model::{
         Channel, Message, Position, Project, ProjectUpdates, Status, Task, TaskUpdates, UserBrief,
     },
+    time::Timestamp,
 };
 
 /// An event for clients. Its payload is what serializes; [`ServerEvent::name`] is apart from it.
@@ -108,6 +109,10 @@ pub enum ServerEvent {
         project_id: Option<ProjectId>,
         deleted_by: UserBrief,
     },
+    /// `auth:expiring`: the session's token ends soon.
+    AuthExpiring { expires_at: Timestamp },
+    /// `auth:expired`: it has ended, and so does the connection.
+    AuthExpired { expires_at: Timestamp },
     /// `error`: an event without an acknowledgement has failed.
     Error {
         event: String,
@@ -157,6 +162,8 @@ impl ServerEvent {
             Self::WorkspaceDeleted { .. } => "workspace:deleted",
             Self::ChannelCreated { .. } => "channel:created",
             Self::ChannelDeleted { .. } => "channel:deleted",
+            Self::AuthExpiring { .. } => "auth:expiring",
+            Self::AuthExpired { .. } => "auth:expired",
             Self::Error { .. } => "error",
         }
     }
@@ -171,6 +178,8 @@ impl ServerEvent {
                 | Self::RoomUsers { .. }
                 | Self::RoomResync { .. }
                 | Self::UserTyping { .. }
+                | Self::AuthExpiring { .. }
+                | Self::AuthExpired { .. }
                 | Self::Error { .. }
         )
     }

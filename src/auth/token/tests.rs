@@ -11,6 +11,7 @@ fn tokens(require_expiry: bool) -> Tokens {
         secret: None,
         registration: true,
         require_expiry,
+        on_expiry: config::OnExpiry::Close,
         token_ttl: Duration::from_secs(60),
     };
     Tokens::new(&Secret::new(SECRET), &rules)

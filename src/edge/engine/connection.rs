@@ -1,8 +1,11 @@
 //! An Engine.IO session: what stays the same while its transport changes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use collabflow_actors::{
@@ -14,20 +17,27 @@ use collabflow_protocol::{
     engine::{Handshake, Transport},
     frame::Frame,
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
 };
 
-use super::{Context, heartbeat::Heartbeat, packets::Packets, websocket::WebSocket};
+use super::{Context, packets::Packets};
+use crate::edge::{
+    live::{Clock, Heartbeat, Rules},
+    websocket::WebSocket,
+};
+
+/// How long the end of a connection waits for the poll that is told of it.
+const LAST_POLL: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
     /// The session's secret: whoever has it may poll.
     sid: PrivateId,
     pub(super) outbox: Arc<Outbox>,
     context: Arc<Context>,
-    heartbeat: Mutex<Heartbeat>,
+    pub(super) clock: Clock,
     /// One message is taken at a time, whichever transport it came by.
     pub(super) packets: tokio::sync::Mutex<Packets>,
     pub(super) polling: Polling,
@@ -51,6 +61,8 @@ pub(super) struct Polling {
     pub(super) is_posting: AtomicBool,
     /// The waiting poll is to be answered, with nothing if need be.
     pub(super) released: Notify,
+    /// A poll has come that nothing waits for: what was told before has arrived.
+    pub(super) emptied: Notify,
 }
 
 impl Connection {
@@ -80,7 +92,7 @@ impl Connection {
             sid: PrivateId::random(),
             outbox: Outbox::new(Wire::SocketIo, limits),
             context: Arc::clone(context),
-            heartbeat: Mutex::new(heartbeat),
+            clock: Clock::new(heartbeat),
             packets: tokio::sync::Mutex::default(),
             polling: Polling::default(),
             stage: Mutex::new(stage),
@@ -113,13 +125,13 @@ impl Connection {
         &self.context
     }
 
-    pub(super) fn heartbeat(&self) -> MutexGuard<'_, Heartbeat> {
-        self.heartbeat.lock()
-    }
-
-    /// A namespace was joined.
-    pub(super) fn connected(&self) {
-        self.heartbeat().connected();
+    /// What a session on it keeps to.
+    pub(super) fn rules(&self) -> Rules<'_> {
+        Rules {
+            auth: &self.context.auth,
+            settings: &self.context.settings,
+            clock: &self.clock,
+        }
     }
 
     /// Whether polls are answered: until an upgrade is done.
@@ -150,7 +162,7 @@ impl Connection {
                 None => *stage = Stage::Polling(upgrade),
                 Some(websocket) => {
                     // The ping that the change has overtaken needs no answer.
-                    self.heartbeat().pong(Instant::now());
+                    self.clock.pong();
                     // A connection that has just ended drops the socket, which closes it.
                     drop(upgrade.send(websocket));
                 }
@@ -160,20 +172,34 @@ impl Connection {
 
     /// A pong has come.
     pub(super) fn pong(&self) {
-        let answered = self.heartbeat().pong(Instant::now());
-        if let Some(pinged) = answered {
+        if let Some(pinged) = self.clock.pong() {
             self.outbox.prove_read(pinged);
         }
+    }
+
+    /// Lets the next polls fetch what waits for them, if they come at once.
+    pub(super) async fn hand_over(&self) {
+        let fetched = async {
+            loop {
+                let emptied = self.polling.emptied.notified();
+                emptied.await;
+                if !self.outbox.is_waiting() {
+                    break;
+                }
+            }
+        };
+        // Who does not poll any more need not be told.
+        let _ = tokio::time::timeout(LAST_POLL, fetched).await;
     }
 
     /// Ends the connection: nothing finds it any more, and its session hears how it went.
     pub(super) async fn end(&self, reason: CloseReason) {
         self.context.connections.remove(&self.sid);
         let has_fallen_silent = reason == CloseReason::PingTimeout;
-        let silent_since = self.heartbeat().unanswered().filter(|_| has_fallen_silent);
+        let silent_since = self.clock.unanswered().filter(|_| has_fallen_silent);
         self.outbox.end(reason, silent_since);
         self.ended.notify_waiters();
-        self.packets.lock().await.end(Ended::Dropped);
+        self.packets.lock().await.end(Ended::Dropped, self);
     }
 
     /// Does something for the connection; `None` where it ends before that is done.

@@ -6,12 +6,13 @@ use collabflow_actors::{node::Inbound, outbox::CloseReason};
 use collabflow_protocol::{
     engine::{self, PacketKind},
     error::{ClientError, ErrorCode},
-    event::ClientEvent,
     socket::{self, DEFAULT_NAMESPACE, Packet},
     validate::Unknown,
 };
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
+
+use crate::edge::live::request::{self, Token};
 
 /// Where in the exchange of packets a connection is.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ pub(super) enum Step {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Connect {
-    token: Option<Value>,
+    token: Token,
     pid: Option<Value>,
 }
 
@@ -54,11 +55,9 @@ impl Connect {
             .unwrap_or_default()
     }
 
-    /// The token. One that is no text is a bad one; only none at all is none.
+    /// The token.
     pub(super) fn token(&self) -> Option<&str> {
-        self.token
-            .as_ref()
-            .map(|token| token.as_str().unwrap_or("not text"))
+        self.token.as_deref()
     }
 
     /// The secret of the session whose place is wanted.
@@ -120,7 +119,7 @@ impl Dialogue {
             Packet::Event {
                 name, args, ack, ..
             } => Ok(Step::Event(Box::new(Inbound {
-                event: ClientEvent::parse(&name, &args, unknown),
+                event: request::parse(&name, &args, unknown),
                 name: name.into_owned(),
                 ack,
             }))),

@@ -1,27 +1,25 @@
 //! The Socket.IO side of a connection: does what its messages ask for ([`super::dialogue`] says what that is).
 
 use collabflow_actors::{
-    node::{Ended, Hello, Session},
+    node::{Ended, Hello},
     outbox::CloseReason,
 };
 use collabflow_protocol::{
     engine,
-    error::{ClientError, ErrorCode},
+    error::ClientError,
     socket::{self, DEFAULT_NAMESPACE},
 };
-use tokio::time::Instant;
 
 use super::{
     connection::Connection,
     dialogue::{Connect, Dialogue, Step},
-    flood::{Flood, Passage},
 };
+use crate::{auth::Admission, edge::live::Speaker};
 
 #[derive(Default)]
 pub(super) struct Packets {
     dialogue: Dialogue,
-    session: Option<Session>,
-    flood: Option<Flood>,
+    speaker: Option<Speaker>,
 }
 
 impl Packets {
@@ -39,31 +37,14 @@ impl Packets {
                 let frame = socket::connect_error(&namespace, "Invalid namespace", None);
                 connection.outbox.send(&frame);
             }
-            Step::Event(mut inbound) => {
-                if self.passage(connection)? == Passage::Refused {
-                    inbound.event = Err(ClientError::new(
-                        ErrorCode::RateLimited,
-                        "Too many events: slow down",
-                    ));
-                }
-                if let Some(session) = &self.session {
-                    session.receive(inbound).await;
+            Step::Event(inbound) => {
+                if let Some(speaker) = &mut self.speaker {
+                    speaker.take(inbound, connection.rules()).await?;
                 }
             }
-            Step::Disconnect => self.end(Ended::Goodbye),
+            Step::Disconnect => self.end(Ended::Goodbye, connection),
         }
         Ok(())
-    }
-
-    fn passage(&mut self, connection: &Connection) -> Result<Passage, CloseReason> {
-        let (settings, now) = (&connection.context().settings, Instant::now());
-        let flood = self
-            .flood
-            .get_or_insert_with(|| Flood::new(settings.events_burst, now));
-        match flood.judge(settings.events_per_second, settings.events_burst, now) {
-            Passage::Closed => Err(CloseReason::Flood),
-            passage => Ok(passage),
-        }
     }
 
     /// Takes a binary message.
@@ -73,10 +54,9 @@ impl Packets {
 
     async fn connect(&mut self, connect: Connect, connection: &Connection) {
         match open(&connect, connection).await {
-            Ok(session) => {
-                connection.connected();
+            Ok(speaker) => {
                 self.dialogue.connected();
-                self.session = Some(session);
+                self.speaker = Some(speaker);
             }
             Err(error) => {
                 let code = Some(error.code.as_str());
@@ -87,20 +67,21 @@ impl Packets {
     }
 
     /// The session is over.
-    pub(super) fn end(&mut self, how: Ended) {
-        if let Some(session) = self.session.take() {
-            session.end(how);
+    pub(super) fn end(&mut self, how: Ended, connection: &Connection) {
+        if let Some(speaker) = self.speaker.take() {
+            speaker.end(how, &connection.clock);
         }
     }
 }
 
-async fn open(connect: &Connect, connection: &Connection) -> Result<Session, ClientError> {
+async fn open(connect: &Connect, connection: &Connection) -> Result<Speaker, ClientError> {
     let context = connection.context();
-    let user = context.auth.admit(connect.token()).await?;
+    let Admission { user, expires_at } = context.auth.admit(connect.token()).await?;
     let hello = Hello {
         user,
         outbox: connection.outbox.clone(),
         pid: connect.pid().and_then(|pid| pid.parse().ok()),
     };
-    context.node.open_session(hello).await
+    let session = context.node.open_session(hello).await?;
+    Ok(Speaker::new(session, expires_at, connection.rules()))
 }

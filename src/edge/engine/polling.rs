@@ -46,6 +46,7 @@ async fn frames(connection: &Connection) -> Vec<Frame> {
         if !frames.is_empty() {
             return frames;
         }
+        connection.polling.emptied.notify_waiters();
         match connection.outbox.closed() {
             // The client has said that it closes; its own poll is only to end.
             Some(CloseReason::PeerClosed) => return vec![engine::noop()],

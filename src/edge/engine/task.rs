@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use collabflow_actors::outbox::{CloseReason, Outbox};
 use collabflow_protocol::engine;
-use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot, time::Instant};
+use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
 
-use super::{
-    connection::Connection,
-    heartbeat::Due,
+use super::connection::Connection;
+use crate::edge::{
+    listener::Place,
     websocket::{Message, WebSocket},
 };
-use crate::edge::listener::Place;
 
 /// Lives as long as a connection that has a WebSocket; holds its place until the other side is gone too.
 pub(super) async fn run_websocket(
@@ -49,6 +48,9 @@ pub(super) async fn run_polling(
             break reason;
         }
     };
+    if reason == CloseReason::TokenExpired {
+        connection.hand_over().await;
+    }
     connection.end(reason).await;
 }
 
@@ -72,17 +74,9 @@ async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReaso
     }
 }
 
-/// Pings when it is time to; ends when there is no use in going on.
 async fn keep_time(connection: &Connection) -> CloseReason {
-    loop {
-        let due = connection.heartbeat().due(Instant::now());
-        match due {
-            Due::At(at) => tokio::time::sleep_until(at).await,
-            Due::Ping => connection.outbox.send(&engine::ping()),
-            Due::PingTimeout => return CloseReason::PingTimeout,
-            Due::ConnectTimeout => return CloseReason::ConnectTimeout,
-        }
-    }
+    let Connection { clock, outbox, .. } = connection;
+    clock.keep(outbox, || outbox.send(&engine::ping())).await
 }
 
 /// Goes on writing when a socket that was full has room again; ends when the outbox is closed.

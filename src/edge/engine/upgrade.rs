@@ -9,10 +9,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use collabflow_protocol::engine::{self, PacketKind};
 use hyper::upgrade::OnUpgrade;
 
-use super::{
-    connection::Connection,
-    websocket::{Message, WebSocket},
-};
+use super::connection::Connection;
+use crate::edge::websocket::{Message, WebSocket};
 
 /// How often the waiting poll is released.
 const RELEASE_EVERY: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Heartbeat {
+pub(in crate::edge) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
     beat: Beat,
@@ -33,7 +33,7 @@ pub(super) enum Due {
 }
 
 impl Heartbeat {
-    pub(super) fn new(
+    pub(in crate::edge) fn new(
         interval: Duration,
         timeout: Duration,
         connect_timeout: Duration,

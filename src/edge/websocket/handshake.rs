@@ -7,7 +7,7 @@ use warp::{
 };
 
 /// The key of a WebSocket handshake, if the request is one.
-pub(in crate::edge::engine) fn handshake_key(headers: &HeaderMap) -> Option<&HeaderValue> {
+pub(in crate::edge) fn handshake_key(headers: &HeaderMap) -> Option<&HeaderValue> {
     let has = |name, token: &str| {
         headers
             .get_all(name)
@@ -30,7 +30,7 @@ pub(in crate::edge::engine) fn handshake_key(headers: &HeaderMap) -> Option<&Hea
 }
 
 /// The answer that turns the connection into a WebSocket.
-pub(in crate::edge::engine) fn switching_protocols(key: &HeaderValue) -> Response {
+pub(in crate::edge) fn switching_protocols(key: &HeaderValue) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let accept = derive_accept_key(key.as_bytes());

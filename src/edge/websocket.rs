@@ -53,6 +53,8 @@ const PROTOCOL_ERROR: u16 = 1002;
 const POLICY_VIOLATION: u16 = 1008;
 const TOO_LARGE: u16 = 1009;
 const INTERNAL: u16 = 1011;
+/// HTTP's 401, where applications have their own codes.
+const UNAUTHORIZED: u16 = 4401;
 
 /// A connection that speaks WebSocket.
 pub(super) struct WebSocket {
@@ -165,6 +167,7 @@ impl Socket for Writer {
             CloseReason::TooLarge => TOO_LARGE,
             CloseReason::ProtocolError => PROTOCOL_ERROR,
             CloseReason::Flood => POLICY_VIOLATION,
+            CloseReason::TokenExpired => UNAUTHORIZED,
             CloseReason::Draining => GOING_AWAY,
             CloseReason::Internal => INTERNAL,
             _ => NORMAL,
