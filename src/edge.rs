@@ -6,6 +6,7 @@ pub mod health;
 pub mod listener;
 mod live;
 pub mod metrics;
+pub mod plain;
 pub mod rejection;
 pub mod rest;
 mod websocket;

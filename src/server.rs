@@ -17,7 +17,7 @@ use crate::{
         cors::Cors,
         engine, health,
         listener::{self, ListenerSettings},
-        metrics, rejection,
+        metrics, plain, rejection,
         rest::Rest,
     },
     store::{Options, SqliteStore},
@@ -90,6 +90,8 @@ impl Server {
                 .or(metrics::routes(node.clone()))
                 .unify()
                 .or(engine::routes(Arc::clone(&engine)))
+                .unify()
+                .or(plain::routes(Arc::clone(&engine)))
                 .unify()
                 .or(Rest::new(node.clone(), auth, Arc::clone(&config)).routes())
                 .unify()

@@ -7,21 +7,24 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use collabflow_protocol::{
     error::ClientError,
     event::{ClientEvent, ServerEvent},
+    frame::Frame,
     id::UserId,
     model::UserBrief,
-    socket,
+    plain, socket,
     time::Timestamp,
 };
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
 pub use rest::{Caller, Echo, Refusal};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
-    outbox::{Broadcast, Outbox},
+    outbox::{Broadcast, Outbox, Wire},
     registry::Registry,
     room::RoomMessage,
     session::{
@@ -53,6 +56,8 @@ pub struct Settings {
 pub struct Hello {
     /// Who it is.
     pub user: UserBrief,
+    /// When its token ends, if it does.
+    pub expires_at: Option<Timestamp>,
     /// Where its frames go; the answer to CONNECT is the first.
     pub outbox: Arc<Outbox>,
     /// The secret of the session whose place it wants to take.
@@ -82,6 +87,30 @@ pub enum Request {
     Refreshed(Option<Timestamp>),
 }
 
+/// What an acknowledgement repeats, so that the client knows what it is of.
+#[derive(Debug)]
+pub enum AckId {
+    /// Over Socket.IO.
+    Number(u64),
+    /// Over plain WebSocket: a number or a string, as the client wrote it.
+    Raw(Box<RawValue>),
+}
+
+impl AckId {
+    /// The acknowledgement.
+    ///
+    /// # Panics
+    /// When the body cannot be written as JSON, which is a mistake in its type.
+    #[must_use]
+    pub fn frame<T: Serialize>(&self, body: &T) -> Frame {
+        match self {
+            Self::Number(id) => socket::ack(*id, body),
+            Self::Raw(id) => plain::ack(id, body),
+        }
+        .expect("answers have text for keys, and no failing parts")
+    }
+}
+
 /// One event as it came in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -90,7 +119,7 @@ pub struct Inbound {
     /// The event, or what is wrong with it.
     pub event: Result<Request, ClientError>,
     /// The id under which the client waits for an acknowledgement.
-    pub ack: Option<u64>,
+    pub ack: Option<AckId>,
 }
 
 /// A live session as the edge holds it.
@@ -199,7 +228,12 @@ impl Node {
     /// # Errors
     /// `unavailable` while the node is ending.
     pub async fn open_session(&self, hello: Hello) -> Result<Session, ClientError> {
-        let Hello { user, outbox, pid } = hello;
+        let Hello {
+            user,
+            expires_at,
+            outbox,
+            pid,
+        } = hello;
         let old = pid
             .filter(|_| self.registry.settings().rejoin)
             .and_then(|pid| self.registry.take_over(pid, user.id));
@@ -213,14 +247,7 @@ impl Node {
             .await
             .map_err(|_| ClientError::unavailable())?;
         self.registry.add_session(Arc::clone(&entry), actor.clone());
-        let pid = self
-            .registry
-            .settings()
-            .rejoin
-            .then(|| entry.pid.to_string());
-        entry
-            .outbox
-            .send(&socket::connect(&entry.id.to_string(), pid.as_deref()));
+        self.greet(&entry, expires_at);
         if let Some(old) = old {
             self.give_back(&old, &entry);
         }
@@ -231,6 +258,28 @@ impl Node {
             registry: Arc::clone(&self.registry),
             permits,
         })
+    }
+
+    /// The answer to CONNECT, or what there is instead of it.
+    fn greet(&self, entry: &SessionEntry, expires_at: Option<Timestamp>) {
+        let id = entry.id.to_string();
+        match entry.outbox.wire() {
+            Wire::SocketIo => {
+                let rejoin = self.registry.settings().rejoin;
+                let pid = rejoin.then(|| entry.pid.to_string());
+                entry.outbox.send(&socket::connect(&id, pid.as_deref()));
+            }
+            Wire::Plain => {
+                let session = ServerEvent::PlainSession {
+                    id,
+                    user_id: entry.user_id(),
+                    expires_at,
+                };
+                entry
+                    .outbox
+                    .send(Broadcast::new(&session).frame(Wire::Plain));
+            }
+        }
     }
 
     /// Puts a session in the place of one that was dropped, though nobody may have noticed that yet.

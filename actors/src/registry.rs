@@ -19,7 +19,7 @@ use crate::{
     key::RoomKey,
     metrics,
     node::{Ended, Settings},
-    outbox::CloseReason,
+    outbox::{CloseReason, Wire},
     room::{Departure, RoomActor, RoomArgs, RoomCell, RoomMessage, RoomRef},
     session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
     store::Store,
@@ -138,7 +138,11 @@ impl Registry {
     pub(crate) fn end_session(&self, entry: &Arc<SessionEntry>, how: Ended) {
         self.sessions.remove(&entry.id);
         let Some(rooms) = entry.end() else { return };
-        let may_return = how == Ended::Dropped && self.settings.rejoin && !rooms.is_empty();
+        let may_return = how == Ended::Dropped
+            && self.settings.rejoin
+            // Over plain WebSocket nobody is told how to come back.
+            && entry.outbox.wire() == Wire::SocketIo
+            && !rooms.is_empty();
         if may_return && self.returning.contains_key(&entry.pid) {
             entry.outbox.park();
             self.to_rooms(&rooms, || RoomMessage::Away(Arc::clone(entry)));

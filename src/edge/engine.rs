@@ -18,7 +18,11 @@ use std::{
     time::Duration,
 };
 
-use collabflow_actors::{id::PrivateId, node::Node, outbox::CloseReason};
+use collabflow_actors::{
+    id::PrivateId,
+    node::Node,
+    outbox::{CloseReason, Outbox},
+};
 use collabflow_protocol::{
     engine::{Arrival, HandshakeError, Query, Transport},
     error::ClientError,
@@ -60,12 +64,14 @@ pub struct Settings {
 
 /// What every connection works with.
 pub struct Context {
-    settings: Settings,
-    node: Node,
-    auth: Arc<Auth>,
-    cors: Cors,
-    unknown: Unknown,
+    pub(super) settings: Settings,
+    pub(super) node: Node,
+    pub(super) auth: Arc<Auth>,
+    pub(super) cors: Cors,
+    pub(super) unknown: Unknown,
     connections: DashMap<PrivateId, Arc<Connection>>,
+    /// Those that speak plain WebSocket.
+    pub(super) plain: DashMap<PrivateId, Arc<Outbox>>,
     /// No more sessions are opened.
     is_draining: AtomicBool,
 }
@@ -87,6 +93,7 @@ impl Context {
             cors,
             unknown,
             connections: DashMap::new(),
+            plain: DashMap::new(),
             is_draining: AtomicBool::new(false),
         })
     }
@@ -98,7 +105,7 @@ impl Context {
         connection.outbox.closed().is_none().then_some(connection)
     }
 
-    fn is_draining(&self) -> bool {
+    pub(super) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
@@ -107,6 +114,9 @@ impl Context {
         self.is_draining.store(true, Ordering::SeqCst);
         for connection in &self.connections {
             connection.outbox.close(CloseReason::Draining);
+        }
+        for outbox in &self.plain {
+            outbox.close(CloseReason::Draining);
         }
     }
 }
@@ -290,7 +300,7 @@ impl Request {
 }
 
 /// There is no room for another session, or it is too late for one.
-fn busy(reason: &'static str) -> Response {
+pub(super) fn busy(reason: &'static str) -> Response {
     metrics::refused(reason);
     Failure::from(ClientError::unavailable()).response()
 }

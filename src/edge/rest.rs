@@ -9,7 +9,7 @@
 mod answer;
 mod auth;
 mod body;
-mod caller;
+pub(super) mod caller;
 mod channel;
 mod project;
 mod rate;

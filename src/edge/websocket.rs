@@ -5,6 +5,7 @@
 
 mod guard;
 mod handshake;
+mod writing;
 
 use std::{
     io::{self, IoSlice},
@@ -39,6 +40,7 @@ use tokio_tungstenite::{
 use guard::Guard;
 pub(super) use handshake::{handshake_key, switching_protocols};
 pub(super) use tungstenite::Message;
+pub(super) use writing::{is_answered, write_on};
 
 /// Bytes that an idle connection keeps for reading; larger messages grow it while they last.
 const READ_BUFFER: usize = 256;
@@ -167,7 +169,7 @@ impl Socket for Writer {
             CloseReason::TooLarge => TOO_LARGE,
             CloseReason::ProtocolError => PROTOCOL_ERROR,
             CloseReason::Flood => POLICY_VIOLATION,
-            CloseReason::TokenExpired => UNAUTHORIZED,
+            CloseReason::Unauthorized | CloseReason::TokenExpired => UNAUTHORIZED,
             CloseReason::Draining => GOING_AWAY,
             CloseReason::Internal => INTERNAL,
             _ => NORMAL,

@@ -21,6 +21,8 @@ pub enum CloseReason {
     TooLarge,
     /// The client did not connect to the namespace in time.
     ConnectTimeout,
+    /// It brought no token, or a bad one, where that ends the connection.
+    Unauthorized,
     /// The token by which it was let in has ended.
     TokenExpired,
     /// It went on sending events past the limit.
@@ -44,6 +46,7 @@ impl CloseReason {
             Self::ProtocolError => "protocol_error",
             Self::TooLarge => "too_large",
             Self::ConnectTimeout => "connect_timeout",
+            Self::Unauthorized => "unauthorized",
             Self::TokenExpired => "token_expired",
             Self::Flood => "flood",
             Self::Draining => "draining",
@@ -63,6 +66,7 @@ impl fmt::Display for CloseReason {
             Self::ProtocolError => "protocol error",
             Self::TooLarge => "message too large",
             Self::ConnectTimeout => "no namespace was joined in time",
+            Self::Unauthorized => "no valid token",
             Self::TokenExpired => "the token has expired",
             Self::Flood => "too many events for too long",
             Self::Draining => "the server is ending",

@@ -9,7 +9,6 @@ use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     event::ServerEvent,
     model::{Message, Task, UserBrief},
-    socket,
     time::Timestamp,
 };
 use serde::Serialize;
@@ -17,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     metrics,
-    node::Refusal,
+    node::{AckId, Refusal},
     outbox::{Broadcast, Outbox},
     session::gate::Ticket,
 };
@@ -52,7 +51,7 @@ enum Destination {
     Session {
         outbox: Arc<Outbox>,
         event: String,
-        ack: Option<u64>,
+        ack: Option<AckId>,
         since: Instant,
     },
     Rest(oneshot::Sender<Result<Done, Refusal>>),
@@ -64,7 +63,7 @@ impl Reply {
     pub(crate) fn ack(
         outbox: Arc<Outbox>,
         event: String,
-        ack: Option<u64>,
+        ack: Option<AckId>,
         ticket: Ticket,
     ) -> Self {
         Self {
@@ -136,7 +135,7 @@ impl Destination {
             } => {
                 metrics::event_answered(since.elapsed(), &result);
                 let frame = match (ack, result) {
-                    (Some(ack), result) => socket::ack(ack, &AckBody::from(result)).ok()?,
+                    (Some(ack), result) => ack.frame(&AckBody::from(result)),
                     (None, Err(refusal)) => {
                         let error = ServerEvent::Error {
                             event,

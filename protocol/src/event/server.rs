@@ -109,6 +109,12 @@ pub enum ServerEvent {
         project_id: Option<ProjectId>,
         deleted_by: UserBrief,
     },
+    /// `session`, over plain WebSocket: who it is, and the id of the session.
+    PlainSession {
+        id: String,
+        user_id: UserId,
+        expires_at: Option<Timestamp>,
+    },
     /// `auth:expiring`: the session's token ends soon.
     AuthExpiring { expires_at: Timestamp },
     /// `auth:expired`: it has ended, and so does the connection.
@@ -162,6 +168,7 @@ impl ServerEvent {
             Self::WorkspaceDeleted { .. } => "workspace:deleted",
             Self::ChannelCreated { .. } => "channel:created",
             Self::ChannelDeleted { .. } => "channel:deleted",
+            Self::PlainSession { .. } => "session",
             Self::AuthExpiring { .. } => "auth:expiring",
             Self::AuthExpired { .. } => "auth:expired",
             Self::Error { .. } => "error",
@@ -178,6 +185,7 @@ impl ServerEvent {
                 | Self::RoomUsers { .. }
                 | Self::RoomResync { .. }
                 | Self::UserTyping { .. }
+                | Self::PlainSession { .. }
                 | Self::AuthExpiring { .. }
                 | Self::AuthExpired { .. }
                 | Self::Error { .. }

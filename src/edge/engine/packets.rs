@@ -79,6 +79,7 @@ async fn open(connect: &Connect, connection: &Connection) -> Result<Speaker, Cli
     let Admission { user, expires_at } = context.auth.admit(connect.token()).await?;
     let hello = Hello {
         user,
+        expires_at,
         outbox: connection.outbox.clone(),
         pid: connect.pid().and_then(|pid| pid.parse().ok()),
     };

@@ -1,16 +1,16 @@
 //! The task of a connection, from its opening to its end: it keeps time, reads the WebSocket once there is one, and
 //! waits for room in a socket that is full. None of the three waits for another.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use collabflow_actors::outbox::{CloseReason, Outbox};
+use collabflow_actors::outbox::CloseReason;
 use collabflow_protocol::engine;
-use tokio::{net::tcp::OwnedWriteHalf, sync::oneshot};
+use tokio::sync::oneshot;
 
 use super::connection::Connection;
 use crate::edge::{
     listener::Place,
-    websocket::{Message, WebSocket},
+    websocket::{self, Message, WebSocket},
 };
 
 /// Lives as long as a connection that has a WebSocket; holds its place until the other side is gone too.
@@ -23,7 +23,7 @@ pub(super) async fn run_websocket(
     let reason = serve(&connection, &mut websocket).await;
     connection.end(reason).await;
     drop(connection);
-    if is_answered(reason) {
+    if websocket::is_answered(reason) {
         Box::pin(websocket.linger()).await;
     }
     drop(place);
@@ -54,22 +54,11 @@ pub(super) async fn run_polling(
     connection.end(reason).await;
 }
 
-/// Whether the other side can be expected to answer the end with its own.
-const fn is_answered(reason: CloseReason) -> bool {
-    !matches!(
-        reason,
-        CloseReason::ConnectionLost
-            | CloseReason::PingTimeout
-            | CloseReason::OutboxFull
-            | CloseReason::OutboxStalled
-    )
-}
-
 async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {
     let writer = websocket.writer();
     tokio::select! {
         reason = read(connection, websocket) => reason,
-        reason = write_on(&connection.outbox, &writer) => reason,
+        reason = websocket::write_on(&connection.outbox, &writer) => reason,
         reason = keep_time(connection) => reason,
     }
 }
@@ -77,38 +66,6 @@ async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReaso
 async fn keep_time(connection: &Connection) -> CloseReason {
     let Connection { clock, outbox, .. } = connection;
     clock.keep(outbox, || outbox.send(&engine::ping())).await
-}
-
-/// Goes on writing when a socket that was full has room again; ends when the outbox is closed.
-async fn write_on(outbox: &Outbox, writer: &OwnedWriteHalf) -> CloseReason {
-    loop {
-        if let Some(reason) = outbox.closed() {
-            return reason;
-        }
-        let Some(blocked) = outbox.blocked_for() else {
-            outbox.changed().await;
-            continue;
-        };
-        let patience = outbox.stall_max().saturating_sub(blocked);
-        // Boxed, as few connections ever need it.
-        let has_room = Box::pin(async {
-            tokio::select! {
-                () = outbox.changed() => None,
-                has_room = until_room(writer, patience) => Some(has_room),
-            }
-        });
-        match has_room.await {
-            Some(true) => outbox.resume(),
-            Some(false) => return CloseReason::OutboxStalled,
-            None => {}
-        }
-    }
-}
-
-/// Waits until the socket has room again; false where it took too long.
-async fn until_room(writer: &OwnedWriteHalf, patience: Duration) -> bool {
-    let writable = tokio::time::timeout(patience, writer.writable());
-    matches!(writable.await, Ok(Ok(())))
 }
 
 async fn read(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {

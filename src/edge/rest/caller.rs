@@ -15,7 +15,7 @@ const SOCKET: &str = "X-Socket-Id";
 const FORWARDED: &str = "X-Forwarded-For";
 
 /// The token of `Authorization: Bearer`.
-pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::edge) fn token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers
         .get(AUTHORIZATION)?
         .to_str()
