@@ -7,6 +7,7 @@ mod cors;
 mod heartbeat;
 mod house;
 mod limit;
+mod model;
 mod polling;
 mod session;
 mod slow;

@@ -124,6 +124,41 @@ async fn a_probe_that_fails_leaves_the_polls_as_they_were() {
     assert!(heard.starts_with("431"), "{heard}");
 }
 
+/// Node answers each probe; one that came twice was once taken for nonsense.
+#[tokio::test]
+async fn a_client_may_probe_again_before_it_upgrades() {
+    let house = House::new().await;
+    let ada = house.person("Ada").await;
+    let polls = house.polls().await;
+    let mut socket = probe(&house, &polls).await.expect("it opens");
+    for _ in 0..3 {
+        socket.send("2probe").await;
+        assert_eq!(socket.next().await, "3probe");
+    }
+    socket.send("5").await;
+    socket.connect(&ada).await;
+}
+
+/// A poll that came between the last release and the upgrade once waited as long as the session lived, and took the
+/// session with it when its client gave it up.
+#[tokio::test]
+async fn a_poll_that_the_upgrade_overtakes_is_let_go() {
+    let house = House::new().await;
+    let ada = house.person("Ada").await;
+    let polls = house.polls().await;
+    let mut socket = probe(&house, &polls).await.expect("it opens");
+    socket.send("2probe").await;
+    assert_eq!(socket.next().await, "3probe");
+    assert_eq!(polls.get().await.1, "6");
+    let waiting = tokio::spawn(polls.poll().send());
+    assert_eq!(polls.post("3").await.1, "ok");
+    socket.send("5").await;
+    let answer = soon("an answer", waiting).await.expect("no panic");
+    let (status, body) = read(answer.expect("an answer")).await;
+    assert!(status == 400 || body == "6", "{status}: {body}");
+    socket.connect(&ada).await;
+}
+
 /// Waits until a probe has failed, so that another one may begin.
 async fn reopened(house: &House, polls: &Polls) {
     let opens = async {

@@ -165,6 +165,8 @@ impl Connection {
                     self.clock.pong();
                     // A connection that has just ended drops the socket, which closes it.
                     drop(upgrade.send(websocket));
+                    // A poll that came after the last release has nothing to wait for any more.
+                    self.polling.released.notify_waiters();
                 }
             }
         }

@@ -62,7 +62,7 @@ async fn frames(connection: &Connection) -> Vec<Frame> {
     }
 }
 
-/// A poll that waits. A client that goes away meanwhile has gone altogether.
+/// A poll that waits. A client that goes away meanwhile has gone altogether, unless it has a WebSocket by now.
 struct Waiting<'a> {
     connection: &'a Connection,
     is_answered: bool,
@@ -70,7 +70,7 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.is_answered {
+        if !self.is_answered && self.connection.is_polling() {
             self.connection.outbox.close(CloseReason::ConnectionLost);
         }
     }

@@ -26,21 +26,42 @@ pub(super) async fn probe(connection: Arc<Connection>, upgrade: OnUpgrade) {
 async fn probe_through(connection: &Connection, upgrade: OnUpgrade) -> Option<Box<WebSocket>> {
     let message_bytes_max = connection.context().settings.max_payload;
     let mut websocket = WebSocket::accept(upgrade, message_bytes_max).await.ok()?;
-    expect(&mut websocket, PacketKind::Ping, "probe").await?;
+    if next_move(&mut websocket).await? != Move::Probe {
+        return None;
+    }
     websocket.write_now(engine::pong_probe().as_websocket());
     tokio::select! {
-        upgraded = expect(&mut websocket, PacketKind::Upgrade, "") => upgraded?,
+        upgraded = answer_probes(&mut websocket) => upgraded?,
         never = release_polls(connection) => match never {},
     }
     Some(websocket)
 }
 
-async fn expect(websocket: &mut WebSocket, kind: PacketKind, data: &str) -> Option<()> {
+/// Waits for the upgrade. A client may probe again meanwhile, as with Node's server.
+async fn answer_probes(websocket: &mut WebSocket) -> Option<()> {
+    while next_move(websocket).await? == Move::Probe {
+        websocket.write_now(engine::pong_probe().as_websocket());
+    }
+    Some(())
+}
+
+/// What a client may send on a WebSocket that is not its transport yet.
+#[derive(PartialEq, Eq)]
+enum Move {
+    Probe,
+    Upgrade,
+}
+
+async fn next_move(websocket: &mut WebSocket) -> Option<Move> {
     loop {
         match websocket.next().await.ok()? {
             Message::Text(text) => {
                 let packet = engine::Packet::decode(&text).ok()?;
-                return (packet.kind == kind && packet.data == data).then_some(());
+                return match (packet.kind, packet.data) {
+                    (PacketKind::Ping, "probe") => Some(Move::Probe),
+                    (PacketKind::Upgrade, "") => Some(Move::Upgrade),
+                    _ => None,
+                };
             }
             Message::Ping(_) | Message::Pong(_) => {}
             _ => return None,
