@@ -103,6 +103,7 @@ impl RoomState {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
+        self.tell_often_changed(new.id);
         self.tell_users(Audience::Only(vec![new.id]));
     }
 
