@@ -4,78 +4,18 @@ import { describe, it } from "node:test";
 import { eventually } from "../lib/eventually.mjs";
 import { Rest } from "../lib/rest.mjs";
 import { SECRET, mint, mintToken, objectId } from "../lib/tokens.mjs";
-import { Client, TRANSPORTS, connect } from "./client.mjs";
+import { Client, connect } from "./client.mjs";
+import { ending, expires, second, shortLived } from "./lives.mjs";
 import { RawPolling, RawSocket } from "./raw.mjs";
-import { Board, ISO_TIME, people, seated, serve } from "./support.mjs";
+import { Board, people, seated, serve } from "./support.mjs";
 
 const server = await serve();
 const [ada, ben] = await people(server, "Ada", "Ben");
 const board = await Board.of(ada, ben);
 
-const second = () => Math.floor(Date.now() / 1000);
-/** A token of `user` that ends after so many seconds, at a whole one as jsonwebtoken has it, and when that is. */
-function ending(seconds, user = ada) {
-  const exp = Math.ceil(Date.now() / 1000) + seconds;
-  const { userId, name, email } = user;
-  return { token: mintToken({ userId, name, email, exp }), expiresAt: new Date(exp * 1000).toISOString(), at: exp * 1000 };
-}
-
-/** A session that lives by a token of so many seconds. */
-async function shortLived(seconds, { url = server.url, user = ada, ...options } = {}) {
-  const life = ending(seconds, user);
-  const client = await connect(url, user, { auth: { token: life.token }, reconnection: false, ...options });
-  return { client, ...life };
-}
-
-/** Sees the end of a session: nothing but `auth:expired`, and the close, both at their time. */
-async function expires({ client, expiresAt, at }) {
-  const closed = client.happens("disconnect");
-  assert.deepEqual(await client.next("auth:expired"), { expiresAt });
-  const [reason] = await closed;
-  const late = Date.now() - at;
-  assert.ok(late >= 0 && late < 5_000, `it came ${late} ms after the end`);
-  assert.ok(["transport close", "transport error"].includes(reason), `the client was told "${reason}"`);
-}
-
-for (const [way, transports] of Object.entries(TRANSPORTS)) {
-  describe(`a token ${way}`, () => {
-    it("that ends within the minute is told of at once, and ends the connection at its time", async () => {
-      const session = await shortLived(2, { transports });
-      const { expiresAt } = await session.client.next("auth:expiring");
-      assert.match(expiresAt, ISO_TIME);
-      assert.equal(expiresAt, session.expiresAt);
-      await expires(session);
-    });
-
-    it("that is refreshed lets the session go on past the old end, and the new end is told of in its turn", async () => {
-      const { client, at } = await shortLived(2, { transports });
-      await client.do("join:project", board.id);
-      await client.find("auth:expiring");
-      await client.find("room:users");
-      const fresh = ending(3);
-      assert.deepEqual(await client.do("auth:refresh", { token: fresh.token }), { ok: true, expiresAt: fresh.expiresAt });
-      assert.deepEqual(await client.next("auth:expiring"), { expiresAt: fresh.expiresAt });
-      await eventually("the old end is past", () => Date.now() > at + 300);
-      await board.silent(client);
-      await expires({ client, ...fresh });
-    });
-
-    it("that has ended brings a client whose auth is a function back with a new one, and into its rooms", async () => {
-      const tokens = [ending(2).token, ada.token];
-      const auth = (give) => give({ token: tokens.length > 1 ? tokens.shift() : tokens[0] });
-      const client = await connect(server.url, ada, { auth, transports });
-      await client.do("join:project", board.id);
-      await client.find("auth:expired");
-      await client.happens("connect");
-      await client.find("room:users");
-      await board.settle(client);
-    });
-  });
-}
-
 describe("the end of a token", () => {
   it("is told a minute ahead", async () => {
-    const { client, expiresAt, at } = await shortLived(61);
+    const { client, expiresAt, at } = await shortLived(61, { user: ada });
     await board.gather(client);
     assert.deepEqual(await client.next("auth:expiring"), { expiresAt });
     const ahead = at - Date.now();
@@ -84,7 +24,7 @@ describe("the end of a token", () => {
   });
 
   it("is no DISCONNECT packet, and a close that says why", async () => {
-    const { token } = ending(2);
+    const { token } = ending(2, ada);
     const raw = await RawSocket.open(server.url, { token });
     assert.equal(await raw.closed(), 4401);
     assert.deepEqual(
@@ -95,7 +35,7 @@ describe("the end of a token", () => {
 
   it("is told to the poll that waits, before the connection ends", async () => {
     const raw = await RawPolling.open(server.url);
-    const { token, expiresAt, at } = ending(2);
+    const { token, expiresAt, at } = ending(2, ada);
     await raw.post(`40${JSON.stringify({ token })}`);
     let heard = "";
     while (!heard.includes("auth:expiring")) heard += (await raw.get()).body;
@@ -108,7 +48,7 @@ describe("the end of a token", () => {
 
   it("ends a session that does not poll, too", async () => {
     const raw = await RawPolling.open(server.url);
-    await raw.post(`40${JSON.stringify({ token: ending(1).token })}`);
+    await raw.post(`40${JSON.stringify({ token: ending(1, ada).token })}`);
     await eventually("the session is unknown", async () => (await raw.post("3")).status === 400);
   });
 
@@ -135,7 +75,7 @@ describe("the end of a token", () => {
   });
 
   it("forgets a session that has left by itself", async () => {
-    const { token, at } = ending(2);
+    const { token, at } = ending(2, ada);
     const raw = await RawSocket.open(server.url, { token });
     await raw.hears(/auth:expiring/);
     raw.send("41");
@@ -165,7 +105,7 @@ describe("a token that ends late or never", () => {
   }
 
   it("may take the place of one that ends soon", async () => {
-    const { client, at } = await shortLived(2);
+    const { client, at } = await shortLived(2, { user: ada });
     await client.do("join:project", board.id);
     await client.find("auth:expiring");
     const endless = mint(ada, {});
@@ -177,7 +117,7 @@ describe("a token that ends late or never", () => {
 
   it("may be changed for one that ends soon", async () => {
     const client = await connect(server.url, ada, { reconnection: false });
-    const fresh = ending(2);
+    const fresh = ending(2, ada);
     await client.do("auth:refresh", { token: fresh.token });
     assert.deepEqual(await client.next("auth:expiring"), { expiresAt: fresh.expiresAt });
     await expires({ client, ...fresh });
@@ -207,7 +147,7 @@ describe("auth:refresh is refused with unauthorized, and harms nothing,", () => 
   }
 
   it("and the old end stays", async () => {
-    const session = await shortLived(2);
+    const session = await shortLived(2, { user: ada });
     await session.client.next("auth:expiring");
     for (const payload of Object.values(BAD)) {
       assert.equal((await session.client.refused("auth:refresh", payload())).code, "unauthorized");
