@@ -8,37 +8,33 @@
 //! session's return.
 
 mod broadcast;
+mod link;
+mod log;
 mod parked;
 mod queue;
 mod reason;
+mod recovery;
+mod state;
 #[cfg(test)]
 mod tests;
 mod unproven;
 
-use std::{
-    fmt,
-    io::{self, IoSlice},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use collabflow_protocol::frame::Frame;
+use collabflow_protocol::{frame::Frame, socket};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{key::RoomKey, metrics};
 pub use broadcast::{Broadcast, Wire};
+use link::Link;
+pub use link::Socket;
+pub use log::Offset;
 pub use parked::Missed;
-use parked::Parked;
-use queue::{Item, Queue};
+use queue::{Item, Place};
 pub use reason::CloseReason;
-use unproven::{Unproven, Unread};
-
-/// Frames that one write takes at most.
-const FRAMES_PER_WRITE: usize = 32;
-/// Frames written to a socket that are remembered until they are proven to be read.
-const UNPROVEN_MAX: usize = 32;
+use state::State;
 
 /// When a session that does not read is closed.
 #[derive(Clone, Copy, Debug)]
@@ -47,18 +43,6 @@ pub struct OutboxLimits {
     pub bytes_max: usize,
     /// How long none of them may be taken (`limits.outbox_stall`).
     pub stall_max: Duration,
-}
-
-/// The side of a connection that can be written to without waiting. Dropping it gives that side up.
-pub trait Socket: Send {
-    /// Writes what the system takes right now of these buffers, in order.
-    ///
-    /// # Errors
-    /// `WouldBlock` where it takes nothing now; anything else ends the connection.
-    fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Says why the connection ends, as its last word. Called at most once, and never in the middle of a frame.
-    fn say_goodbye(&mut self, reason: CloseReason);
 }
 
 /// A session's outbound frames.
@@ -72,44 +56,14 @@ pub struct Outbox {
     polled: Notify,
 }
 
-struct State {
-    link: Link,
-    queue: Queue,
-    /// Somebody has undertaken to flush.
-    is_dirty: bool,
-    /// Since when the socket has taken nothing.
-    blocked_since: Option<Instant>,
-    closed: Option<CloseReason>,
-    unproven: Unproven,
-    /// Counts the connection by its transport, while there is one.
-    counted: Option<metrics::Connected>,
-}
-
-enum Link {
-    /// Frames wait until a poll takes them.
-    Polling,
-    Socket(Box<dyn Socket>),
-    /// The connection is gone.
-    Gone(Box<Parked>),
-}
-
 impl Outbox {
     /// An outbox without a socket.
     #[must_use]
     pub fn new(wire: Wire, limits: OutboxLimits) -> Arc<Self> {
-        let state = State {
-            link: Link::Polling,
-            queue: Queue::default(),
-            is_dirty: false,
-            blocked_since: None,
-            closed: None,
-            unproven: Unproven::default(),
-            counted: Some(metrics::Connected::new("polling")),
-        };
         Arc::new(Self {
             wire,
             limits,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new()),
             changed: Notify::new(),
             polled: Notify::new(),
         })
@@ -136,17 +90,37 @@ impl Outbox {
 
     /// Queues a frame that nobody needs later. True: the caller has to see to a [`Self::flush`].
     pub fn push(&self, frame: &Frame) -> bool {
-        self.queue(Item::text(frame.clone(), None))
+        self.queue_locked(&mut self.state.lock(), Item::text(frame.clone(), None))
     }
 
     /// Queues a frame that has a place in a room's log. True: the caller has to see to a [`Self::flush`].
     pub fn push_durable(&self, room: RoomKey, frame: &Frame) -> bool {
-        self.queue(Item::text(frame.clone(), Some(room)))
+        let mut state = self.state.lock();
+        if let Link::Moved(_) = state.link {
+            let next = state.link.next();
+            drop(state);
+            // The caller knows only of this outbox.
+            if let Some(next) = next.filter(|next| next.push_durable(room, frame)) {
+                next.flush();
+            }
+            return false;
+        }
+        let item = match &mut state.log {
+            None => Item::text(frame.clone(), Some(Place::Room(room))),
+            Some(log) => {
+                let offset = log.add(Instant::now(), room, frame.clone());
+                if let Link::Gone(_) = state.link {
+                    return false;
+                }
+                Item::numbered(socket::with_offset(frame, offset), offset)
+            }
+        };
+        self.queue_locked(&mut state, item)
     }
 
     /// Queues a WebSocket control frame, as it is on the wire, and writes.
     pub fn send_control(&self, frame: Bytes) {
-        if self.queue(Item::control(frame)) {
+        if self.queue_locked(&mut self.state.lock(), Item::control(frame)) {
             self.flush();
         }
     }
@@ -158,18 +132,30 @@ impl Outbox {
         }
     }
 
-    fn queue(&self, item: Item) -> bool {
-        let mut state = self.state.lock();
-        if let Link::Gone(parked) = &mut state.link {
-            match item.into_durable() {
-                Some((room, frame)) => parked.push(room, frame, self.limits.bytes_max),
-                None => metrics::frames_dropped("away", 1),
+    /// Queues a ping and writes. What is put in line from now on is unread where no answer comes.
+    pub fn send_ping(&self, frame: &Frame) {
+        self.state.lock().pinged.get_or_insert_with(Instant::now);
+        self.send(frame);
+    }
+
+    fn queue_locked(&self, state: &mut State, item: Item) -> bool {
+        match &mut state.link {
+            Link::Polling | Link::Socket(_) => {}
+            Link::Gone(parked) => {
+                match item.into_unlogged() {
+                    Some((room, frame)) => parked.push(room, frame, self.limits.bytes_max),
+                    None => metrics::frames_dropped("away", 1),
+                }
+                return false;
             }
-            return false;
+            Link::Moved(_) => {
+                metrics::frames_dropped("away", 1);
+                return false;
+            }
         }
         state.queue.push(item);
-        if state.queue.bytes() > self.limits.bytes_max {
-            self.close_locked(&mut state, CloseReason::OutboxFull);
+        if state.queue.bytes_unexcused() > self.limits.bytes_max {
+            self.close_locked(state, CloseReason::OutboxFull);
             return false;
         }
         !std::mem::replace(&mut state.is_dirty, true)
@@ -220,7 +206,8 @@ impl Outbox {
     pub fn attach(&self, socket: Box<dyn Socket>) {
         let mut state = self.state.lock();
         if let Link::Polling = state.link {
-            state.unproven.prove_all();
+            state.prove_polled();
+            state.pinged = None;
             state.link = Link::Socket(socket);
             state.counted = Some(metrics::Connected::new(match self.wire {
                 Wire::SocketIo => "websocket",
@@ -234,24 +221,20 @@ impl Outbox {
     /// proves that the frames of the poll before have arrived.
     pub fn take(&self, bytes_max: usize) -> Vec<Frame> {
         let mut state = self.state.lock();
-        let State {
-            link: Link::Polling,
-            queue,
-            unproven,
-            ..
-        } = &mut *state
-        else {
+        if !matches!(state.link, Link::Polling) {
             return Vec::new();
-        };
-        unproven.prove_all();
+        }
+        state.prove_polled();
         let now = Instant::now();
         let mut frames = Vec::new();
         let mut left = usize::MAX;
-        while let Some((room, frame)) = queue.take_text(left) {
+        while let Some((place, frame)) = state.queue.take_text(left) {
             let taken = frame.len() + 1;
             left = if frames.is_empty() { bytes_max } else { left }.saturating_sub(taken);
-            if let Some(room) = room {
-                unproven.add(now, room, frame.clone());
+            match (place, &mut state.log) {
+                (Some(Place::Room(room)), _) => state.unproven.add(now, room, frame.clone()),
+                (Some(Place::Logged(offset)), Some(log)) => log.poll(offset),
+                _ => {}
             }
             frames.push(frame);
         }
@@ -261,8 +244,12 @@ impl Outbox {
     /// What was written to the socket before then has been read.
     pub fn prove_read(&self, before: Instant) {
         let mut state = self.state.lock();
+        state.pinged = None;
         if let Link::Socket(_) = state.link {
             state.unproven.prove(before);
+            if let Some(log) = &mut state.log {
+                log.prove(before);
+            }
         }
     }
 
@@ -341,66 +328,21 @@ impl Outbox {
     pub fn end(&self, reason: CloseReason, silent_since: Option<Instant>) {
         self.close(reason);
         let mut state = self.state.lock();
-        let unread = silent_since.map(|since| state.unproven.unread_since(since));
-        state.unproven.prove_all();
-        if let (Link::Gone(parked), Some(unread)) = (&mut state.link, unread) {
-            parked.push_front(unread, self.limits.bytes_max);
-        }
+        state.settle(silent_since, self.limits.bytes_max);
     }
 
     /// What was missed in a room since the connection was gone.
     pub fn take_missed(&self, room: RoomKey) -> Missed {
-        match &mut self.state.lock().link {
-            Link::Gone(parked) => parked.take(room),
-            Link::Polling | Link::Socket(_) => Missed {
+        let mut state = self.state.lock();
+        // What a log has was numbered for a client that recovers: one that does not any more has to reload.
+        let complete = state.log.is_none();
+        match &mut state.link {
+            Link::Gone(parked) if complete => parked.take(room),
+            _ => Missed {
                 frames: Vec::new(),
-                complete: true,
+                complete,
             },
         }
-    }
-}
-
-impl State {
-    fn write_once(&mut self) -> io::Result<usize> {
-        let Link::Socket(socket) = &mut self.link else {
-            return Ok(0);
-        };
-        // Nearly always one frame waits alone.
-        if let Some(only) = self.queue.only() {
-            return socket.try_write(&[IoSlice::new(only)]);
-        }
-        let mut bufs = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-        socket.try_write(self.queue.slices(&mut bufs))
-    }
-
-    fn written(&mut self, count: usize) {
-        self.blocked_since = None;
-        let unproven = &mut self.unproven;
-        let mut now = None;
-        self.queue.advance(count, |room, frame| {
-            unproven.make_room(UNPROVEN_MAX);
-            unproven.add(*now.get_or_insert_with(Instant::now), room, frame);
-        });
-    }
-
-    fn park(&mut self, bytes_max: usize) {
-        let unanswered = match self.link {
-            Link::Gone(_) => return,
-            // The poll that would have proven that these arrived never came.
-            Link::Polling => self.unproven.take_all(),
-            Link::Socket(_) => Unread::default(),
-        };
-        let mut parked = Parked::default();
-        parked.push_front(unanswered, bytes_max);
-        let (mut queued, waiting) = (0, self.queue.len());
-        for (room, frame) in self.queue.drain() {
-            queued += 1;
-            parked.push(room, frame, bytes_max);
-        }
-        metrics::frames_dropped("closed", waiting - queued);
-        self.counted = None;
-        self.blocked_since = None;
-        self.link = Link::Gone(Box::new(parked));
     }
 }
 

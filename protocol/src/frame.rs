@@ -137,6 +137,18 @@ impl FrameWriter {
         serde_json::to_writer(&mut self.buffer, text).expect("a string is always JSON");
     }
 
+    /// Appends the text of a ready frame but for its last character, which must be ASCII.
+    pub fn push_open(&mut self, frame: &Frame) {
+        let (open, last) = frame.as_text().split_at(frame.len().saturating_sub(1));
+        debug_assert!(last.is_ascii());
+        self.buffer.extend_from_slice(open);
+    }
+
+    /// Appends what displays without a character that JSON would escape, as a JSON string.
+    pub fn push_plain_str(&mut self, text: impl fmt::Display) {
+        write!(self.buffer, "\"{text}\"").expect("memory accepts every write");
+    }
+
     /// Appends JSON that is ready.
     pub fn push_raw(&mut self, json: &RawValue) {
         self.push_str(json.get());

@@ -9,7 +9,9 @@ mod encode;
 mod packet;
 
 pub use decode::{ARGUMENTS_MAX, ATTACHMENTS_MAX, DecodeError, decode};
-pub use encode::{EventWriter, ack, ack_raw, connect, connect_error, disconnect, event, event_raw};
+pub use encode::{
+    EventWriter, ack, ack_raw, connect, connect_error, disconnect, event, event_raw, with_offset,
+};
 pub use packet::{DEFAULT_NAMESPACE, Packet};
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::{collections::VecDeque, io::IoSlice};
 use bytes::Bytes;
 use collabflow_protocol::frame::Frame;
 
+use super::log::Offset;
 use crate::key::RoomKey;
 
 /// A queue that has grown past this is given back to the system once it is empty.
-const ITEMS_KEPT: usize = 32;
+pub(super) const ITEMS_KEPT: usize = 32;
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -17,12 +18,23 @@ pub(super) struct Queue {
     bytes: usize,
     /// Bytes of the first item that are written already.
     written: usize,
+    /// Bytes, the first to go out, for which their session is not to blame.
+    excused: usize,
 }
 
 pub(super) struct Item {
     payload: Payload,
-    /// The room in whose log a durable frame has its place.
-    room: Option<RoomKey>,
+    /// Of a durable frame.
+    place: Option<Place>,
+}
+
+/// What a durable frame is known by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// It is told in this room.
+    Room(RoomKey),
+    /// The session's own log has it.
+    Logged(Offset),
 }
 
 enum Payload {
@@ -32,17 +44,21 @@ enum Payload {
 }
 
 impl Item {
-    pub(super) const fn text(frame: Frame, room: Option<RoomKey>) -> Self {
+    pub(super) const fn text(frame: Frame, place: Option<Place>) -> Self {
         Self {
             payload: Payload::Text(frame),
-            room,
+            place,
         }
+    }
+
+    pub(super) const fn numbered(frame: Frame, offset: Offset) -> Self {
+        Self::text(frame, Some(Place::Logged(offset)))
     }
 
     pub(super) const fn control(frame: Bytes) -> Self {
         Self {
             payload: Payload::Control(frame),
-            room: None,
+            place: None,
         }
     }
 
@@ -53,11 +69,19 @@ impl Item {
         }
     }
 
-    /// The frame and its room, where it is durable.
-    pub(super) fn into_durable(self) -> Option<(RoomKey, Frame)> {
-        match (self.room, self.payload) {
-            (Some(room), Payload::Text(frame)) => Some((room, frame)),
+    /// The frame and its place, where it is durable.
+    fn into_durable(self) -> Option<(Place, Frame)> {
+        match (self.place, self.payload) {
+            (Some(place), Payload::Text(frame)) => Some((place, frame)),
             _ => None,
+        }
+    }
+
+    /// The frame and its room, where it is durable, and in no log.
+    pub(super) fn into_unlogged(self) -> Option<(RoomKey, Frame)> {
+        match self.into_durable()? {
+            (Place::Room(room), frame) => Some((room, frame)),
+            (Place::Logged(_), _) => None,
         }
     }
 }
@@ -76,8 +100,20 @@ impl Queue {
         self.bytes
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
+    /// Frames that nobody needs later.
+    pub(super) fn passing(&self) -> usize {
+        let is_passing = |item: &&Item| item.place.is_none();
+        self.items.iter().filter(is_passing).count()
+    }
+
+    /// What waits because its session does not read it.
+    pub(super) const fn bytes_unexcused(&self) -> usize {
+        self.bytes - self.excused
+    }
+
+    /// What waits now was put here all at once.
+    pub(super) const fn excuse(&mut self) {
+        self.excused = self.bytes;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -107,8 +143,9 @@ impl Queue {
     }
 
     /// So many bytes are written; durable frames that are out wholly are handed to `sent`.
-    pub(super) fn advance(&mut self, count: usize, mut sent: impl FnMut(RoomKey, Frame)) {
+    pub(super) fn advance(&mut self, count: usize, mut sent: impl FnMut(Place, Frame)) {
         self.bytes -= count;
+        self.excused = self.excused.saturating_sub(count);
         self.written += count;
         while let Some(item) = self.items.front() {
             let length = item.as_bytes().len();
@@ -116,8 +153,8 @@ impl Queue {
                 break;
             }
             self.written -= length;
-            if let Some((room, frame)) = self.items.pop_front().and_then(Item::into_durable) {
-                sent(room, frame);
+            if let Some((place, frame)) = self.items.pop_front().and_then(Item::into_durable) {
+                sent(place, frame);
             }
         }
         if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
@@ -126,7 +163,7 @@ impl Queue {
     }
 
     /// Takes the first frame, if it is text and leaves at most `bytes_max` of text.
-    pub(super) fn take_text(&mut self, bytes_max: usize) -> Option<(Option<RoomKey>, Frame)> {
+    pub(super) fn take_text(&mut self, bytes_max: usize) -> Option<(Option<Place>, Frame)> {
         let first = self.items.front()?;
         let Payload::Text(frame) = &first.payload else {
             return None;
@@ -134,14 +171,14 @@ impl Queue {
         if frame.len() > bytes_max {
             return None;
         }
-        let (room, frame) = (first.room, frame.clone());
+        let (place, frame) = (first.place, frame.clone());
         self.advance(frame.as_websocket().len(), |_, _| {});
-        Some((room, frame))
+        Some((place, frame))
     }
 
-    /// Empties the queue: what is durable of it.
+    /// Empties the queue: what is durable of it, and in no log.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (RoomKey, Frame)> {
         let items = std::mem::take(self).items;
-        items.into_iter().filter_map(Item::into_durable)
+        items.into_iter().filter_map(Item::into_unlogged)
     }
 }

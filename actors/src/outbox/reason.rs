@@ -25,6 +25,8 @@ pub enum CloseReason {
     Unauthorized,
     /// The token by which it was let in has ended.
     TokenExpired,
+    /// The client has come back by another connection.
+    Replaced,
     /// It went on sending events past the limit.
     Flood,
     /// The node is ending.
@@ -68,6 +70,7 @@ impl fmt::Display for CloseReason {
             Self::ConnectTimeout => "no namespace was joined in time",
             Self::Unauthorized => "no valid token",
             Self::TokenExpired => "the token has expired",
+            Self::Replaced => "the client has come back by another connection",
             Self::Flood => "too many events for too long",
             Self::Draining => "the server is ending",
             Self::Internal => "internal error",

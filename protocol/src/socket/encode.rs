@@ -13,6 +13,8 @@ use crate::frame::{EncodeError, Frame, FrameWriter};
 const ENVELOPE_BYTES: usize = 32;
 /// Room for a value whose size is not known.
 const VALUE_BYTES: usize = 256;
+/// Room for an offset with its quotes and comma.
+const OFFSET_BYTES: usize = 24;
 
 /// Writes an event with any number of arguments.
 #[derive(Debug)]
@@ -85,6 +87,17 @@ pub fn event_raw(name: &str, argument: &RawValue, offset: Option<&str>) -> Frame
         Some(offset) => event.offset(offset).finish(),
         None => event.finish(),
     }
+}
+
+/// A ready event once more, with an offset as its last argument. The offset is text that JSON need not escape.
+#[must_use]
+pub fn with_offset(event: &Frame, offset: impl std::fmt::Display) -> Frame {
+    let mut writer = FrameWriter::with_capacity(event.len() + OFFSET_BYTES);
+    writer.push_open(event);
+    writer.push_str(",");
+    writer.push_plain_str(offset);
+    writer.push_str("]");
+    writer.finish()
 }
 
 /// The acknowledgement of an event, with one value: `43<id>[argument]`.

@@ -1,0 +1,242 @@
+//! What a session that can recover was told: its durable frames, numbered, until they are proven to be read.
+//!
+//! The numbers go up by one with each durable frame of the session, over all its rooms and connections; they are the
+//! offsets that its client knows. Whatever was told after `floor` is here, except what may not be told again.
+
+use std::{collections::VecDeque, fmt, str::FromStr};
+
+use collabflow_protocol::frame::Frame;
+use tokio::time::Instant;
+
+use super::queue::ITEMS_KEPT;
+use crate::{id::TokenError, key::RoomKey};
+
+/// How far a session has heard what it was told. Clients keep it for us as text, and need not understand it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offset(u64);
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Offset {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Self, TokenError> {
+        let is_ours = |offset: &Self| offset.to_string() == text;
+        let offset = text.parse().map(Self).map_err(|_| TokenError)?;
+        Some(offset).filter(is_ours).ok_or(TokenError)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Log {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    bytes_max: usize,
+    /// The last frame that was told.
+    last: Offset,
+    /// Frames up to this one may be missing.
+    floor: Offset,
+    /// The last frame that a poll was answered with.
+    polled: Offset,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) offset: Offset,
+    pub(super) room: RoomKey,
+    /// As it is shared with other sessions: without the offset.
+    pub(super) frame: Frame,
+    /// When it was put in line.
+    at: Instant,
+}
+
+impl Log {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            last: Offset::default(),
+            floor: Offset::default(),
+            polled: Offset::default(),
+        }
+    }
+
+    /// Takes a frame; its offset is the answer. The oldest are given up where there is no room.
+    pub(super) fn add(&mut self, at: Instant, room: RoomKey, frame: Frame) -> Offset {
+        self.last.0 += 1;
+        self.bytes += frame.len();
+        self.entries.push_back(Entry {
+            offset: self.last,
+            room,
+            frame,
+            at,
+        });
+        let (mut left, bytes_max) = (self.bytes, self.bytes_max);
+        self.drop_while(|entry| {
+            let is_over = left > bytes_max;
+            left -= entry.frame.len();
+            is_over
+        });
+        self.last
+    }
+
+    /// What was put in line before was read.
+    pub(super) fn prove(&mut self, before: Instant) {
+        self.drop_while(|entry| entry.at < before);
+    }
+
+    /// A poll was answered with this frame.
+    pub(super) fn poll(&mut self, offset: Offset) {
+        self.polled = offset;
+    }
+
+    /// What polls were answered with was read.
+    pub(super) fn prove_polled(&mut self) {
+        let polled = self.polled;
+        self.drop_while(|entry| entry.offset <= polled);
+    }
+
+    /// Whether everything that was told after this offset is known.
+    pub(super) fn reaches(&self, after: Offset) -> bool {
+        (self.floor..=self.last).contains(&after)
+    }
+
+    /// What was told after this offset.
+    pub(super) fn since(&self, after: Offset) -> impl Iterator<Item = &Entry> {
+        let start = self.entries.partition_point(|entry| entry.offset <= after);
+        self.entries.range(start..)
+    }
+
+    /// Everything up to this offset was read; the rest goes out anew.
+    pub(super) fn resume(&mut self, after: Offset, now: Instant) {
+        self.drop_while(|entry| entry.offset <= after);
+        self.floor = self.floor.max(after);
+        self.polled = after;
+        for entry in &mut self.entries {
+            entry.at = now;
+        }
+    }
+
+    /// What was told in that room is not to be told again.
+    pub(super) fn forget(&mut self, room: RoomKey) {
+        let bytes = &mut self.bytes;
+        self.entries.retain(|entry| {
+            if entry.room == room {
+                *bytes -= entry.frame.len();
+            }
+            entry.room != room
+        });
+    }
+
+    fn drop_while(&mut self, mut is_dropped: impl FnMut(&Entry) -> bool) {
+        while let Some(entry) = self.entries.pop_front_if(|entry| is_dropped(entry)) {
+            self.bytes -= entry.frame.len();
+            self.floor = entry.offset;
+        }
+        if self.entries.is_empty() && self.entries.capacity() > ITEMS_KEPT {
+            self.entries = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use collabflow_protocol::id::{ChannelId, ObjectId};
+
+    use super::*;
+
+    const ROOM: RoomKey = RoomKey::Chat(ChannelId(ObjectId::from_bytes([1; 12])));
+    const OTHER: RoomKey = RoomKey::Chat(ChannelId(ObjectId::from_bytes([2; 12])));
+
+    fn log(bytes_max: usize, texts: &[&str]) -> Log {
+        let mut log = Log::new(bytes_max);
+        for text in texts {
+            log.add(Instant::now(), ROOM, Frame::from_text(text));
+        }
+        log
+    }
+
+    fn since(log: &Log, after: u64) -> Vec<u64> {
+        log.since(Offset(after))
+            .map(|entry| entry.offset.0)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn all_that_was_told_since_an_offset_is_known_until_it_is_proven_to_be_read() {
+        let mut log = log(100, &["a", "b", "c"]);
+        assert_eq!(since(&log, 0), [1, 2, 3]);
+        assert_eq!(since(&log, 2), [3]);
+        assert_eq!(since(&log, 3), []);
+        let later = Instant::now() + Duration::from_secs(1);
+        log.add(later, ROOM, Frame::from_text("d"));
+        log.prove(later);
+        assert_eq!(since(&log, 3), [4]);
+        assert!(log.reaches(Offset(3)) && log.reaches(Offset(4)));
+        assert!(!log.reaches(Offset(2)), "its successor is proven and gone");
+    }
+
+    #[tokio::test]
+    async fn an_offset_that_was_never_told_is_not_known() {
+        assert!(!log(100, &["a"]).reaches(Offset(2)));
+        assert!(log(100, &[]).reaches(Offset(0)));
+    }
+
+    #[tokio::test]
+    async fn the_oldest_frames_go_where_there_is_no_room_and_what_is_kept_stays_complete() {
+        let mut log = log(10, &["aaaa", "bbbb", "cccc"]);
+        assert_eq!(since(&log, 1), [2, 3]);
+        assert!(!log.reaches(Offset(0)) && log.reaches(Offset(1)));
+        log.add(Instant::now(), ROOM, Frame::from_text(&"d".repeat(11)));
+        assert!(!log.reaches(Offset(3)) && log.reaches(Offset(4)));
+        assert_eq!(log.bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_poll_proves_what_the_last_one_was_answered_with() {
+        let mut log = log(100, &["a", "b", "c"]);
+        log.poll(Offset(2));
+        assert!(log.reaches(Offset(0)));
+        log.prove_polled();
+        assert_eq!(since(&log, 2), [3]);
+        assert!(!log.reaches(Offset(1)));
+    }
+
+    #[tokio::test]
+    async fn what_goes_out_anew_is_proven_by_what_comes_after_that() {
+        let mut log = log(100, &["a", "b", "c"]);
+        log.poll(Offset(3));
+        let again = Instant::now() + Duration::from_secs(1);
+        log.resume(Offset(1), again);
+        log.prove(again);
+        log.prove_polled();
+        assert_eq!(since(&log, 1), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_lost_is_not_told_again_and_others_are() {
+        let mut log = log(100, &["a", "b"]);
+        log.add(Instant::now(), OTHER, Frame::from_text("c"));
+        log.add(Instant::now(), ROOM, Frame::from_text("d"));
+        log.forget(ROOM);
+        assert_eq!(since(&log, 0), [3]);
+        assert!(log.reaches(Offset(0)) && log.reaches(Offset(4)));
+        assert_eq!(log.bytes, 1);
+    }
+
+    #[test]
+    fn an_offset_is_text_that_reads_back_and_no_other_text_is_one() {
+        let offset = Offset(42);
+        assert_eq!(offset.to_string().parse(), Ok(offset));
+        for text in ["", "042", "+42", "-1", "4.2", "x", "99999999999999999999"] {
+            assert_eq!(text.parse::<Offset>(), Err(TokenError), "{text}");
+        }
+    }
+}
