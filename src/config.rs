@@ -117,6 +117,8 @@ impl Config {
             presence_grace: self.presence.grace,
             recovery_window: self.recovery.window,
             rejoin: self.recovery.rejoin,
+            recovery: self.recovery.mode.into(),
+            recovery_bytes_max: self.recovery.bytes,
             membership_max_age: self.membership.max_age,
             write_by_socket: self.tasks.write_by_socket,
             rooms_per_session_max: self.limits.rooms_per_session,

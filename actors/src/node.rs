@@ -1,5 +1,6 @@
 //! A node: one tree of actors over one store, and the calls by which the edge reaches into it.
 
+mod entrance;
 mod rest;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -14,7 +15,7 @@ use collabflow_protocol::{
     time::Timestamp,
 };
 use parking_lot::Mutex;
-use ractor::{Actor, ActorRef};
+use ractor::ActorRef;
 pub use rest::{Caller, Echo, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,13 +25,10 @@ use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
-    outbox::{Broadcast, Outbox, Wire},
+    outbox::{Broadcast, Offset, Outbox},
     registry::Registry,
     room::RoomMessage,
-    session::{
-        actor::{SessionActor, SessionArgs, SessionMessage},
-        entry::SessionEntry,
-    },
+    session::{actor::SessionMessage, entry::SessionEntry},
     store::Store,
 };
 
@@ -43,12 +41,27 @@ pub struct Settings {
     pub recovery_window: Duration,
     /// Whether a session may come back to its rooms at all (`recovery.rejoin`).
     pub rejoin: bool,
+    /// Which sessions can recover (`recovery.mode`).
+    pub recovery: RecoveryMode,
+    /// Bytes that such a session keeps of what it may have to be told again (`recovery.bytes`).
+    pub recovery_bytes_max: usize,
     /// For how long a membership that was read is good (`membership.max_age`).
     pub membership_max_age: Duration,
     /// Whether `task:*` events may change tasks, or only announce (`tasks.write_by_socket`).
     pub write_by_socket: bool,
     /// Rooms that one session may be in (`limits.rooms_per_session`).
     pub rooms_per_session_max: usize,
+}
+
+/// Which sessions can recover: be the same session again after a dropped connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryMode {
+    /// Those that ask for it.
+    OptIn,
+    /// All of Socket.IO's.
+    Always,
+    /// None.
+    Off,
 }
 
 /// A new connection that has proven who it is.
@@ -62,6 +75,10 @@ pub struct Hello {
     pub outbox: Arc<Outbox>,
     /// The secret of the session whose place it wants to take.
     pub pid: Option<PrivateId>,
+    /// Whether it asks for recovery.
+    pub asks_recovery: bool,
+    /// How far it has heard what that session was told.
+    pub offset: Option<Offset>,
 }
 
 /// How a connection ended.
@@ -167,9 +184,6 @@ pub struct Node {
     registry: Arc<Registry>,
 }
 
-/// Events of one session that may be under way at once; its socket is not read past them.
-const EVENTS_UNDER_WAY_MAX: usize = 64;
-
 impl Node {
     /// Starts the tree.
     pub async fn start(store: Arc<dyn Store>, settings: Settings) -> Self {
@@ -221,79 +235,6 @@ impl Node {
     #[cfg(feature = "testing")]
     pub fn break_session(&self, session: SessionId) {
         self.registry.break_session(session);
-    }
-
-    /// Opens a session and answers its CONNECT; what it missed and its rooms follow by themselves.
-    ///
-    /// # Errors
-    /// `unavailable` while the node is ending.
-    pub async fn open_session(&self, hello: Hello) -> Result<Session, ClientError> {
-        let Hello {
-            user,
-            expires_at,
-            outbox,
-            pid,
-        } = hello;
-        let old = pid
-            .filter(|_| self.registry.settings().rejoin)
-            .and_then(|pid| self.registry.take_over(pid, user.id));
-        let entry = SessionEntry::new(Arc::new(user), outbox);
-        let args = SessionArgs {
-            entry: Arc::clone(&entry),
-            registry: Arc::clone(&self.registry),
-        };
-        let supervisor = self.registry.supervisor_cell();
-        let (actor, _) = Actor::spawn_linked(None, SessionActor, args, supervisor)
-            .await
-            .map_err(|_| ClientError::unavailable())?;
-        self.registry.add_session(Arc::clone(&entry), actor.clone());
-        self.greet(&entry, expires_at);
-        if let Some(old) = old {
-            self.give_back(&old, &entry);
-        }
-        let permits = Arc::new(Semaphore::new(EVENTS_UNDER_WAY_MAX));
-        Ok(Session {
-            entry,
-            actor,
-            registry: Arc::clone(&self.registry),
-            permits,
-        })
-    }
-
-    /// The answer to CONNECT, or what there is instead of it.
-    fn greet(&self, entry: &SessionEntry, expires_at: Option<Timestamp>) {
-        let id = entry.id.to_string();
-        match entry.outbox.wire() {
-            Wire::SocketIo => {
-                let rejoin = self.registry.settings().rejoin;
-                let pid = rejoin.then(|| entry.pid.to_string());
-                entry.outbox.send(&socket::connect(&id, pid.as_deref()));
-            }
-            Wire::Plain => {
-                let session = ServerEvent::PlainSession {
-                    id,
-                    user_id: entry.user_id(),
-                    expires_at,
-                };
-                entry
-                    .outbox
-                    .send(Broadcast::new(&session).frame(Wire::Plain));
-            }
-        }
-    }
-
-    /// Puts a session in the place of one that was dropped, though nobody may have noticed that yet.
-    fn give_back(&self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) {
-        if old.end().is_some() {
-            old.outbox.park();
-        }
-        for room in old.rooms() {
-            let message = RoomMessage::Return {
-                old: Arc::clone(old),
-                new: Arc::clone(new),
-            };
-            self.registry.room(room).send(message);
-        }
     }
 
     /// Tells an event to everybody in the rooms, once a session whatever rooms it is in; with `only`, to these users.

@@ -10,6 +10,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use collabflow_protocol::id::UserId;
 use dashmap::DashMap;
 use ractor::{Actor, ActorId, ActorRef, ActorRuntime};
 use tokio::time::Instant;
@@ -120,30 +121,53 @@ impl Registry {
 
     pub(crate) fn add_session(&self, entry: Arc<SessionEntry>, actor: ActorRef<SessionMessage>) {
         self.returning.insert(entry.pid, Arc::clone(&entry));
+        self.add_live(entry, actor);
+    }
+
+    /// A session that is known already has an actor, perhaps another one.
+    pub(crate) fn add_live(&self, entry: Arc<SessionEntry>, actor: ActorRef<SessionMessage>) {
         self.sessions.insert(entry.id, Live { entry, actor });
     }
 
+    /// A session of this user that is connected, or may come back.
+    pub(crate) fn returning(&self, pid: PrivateId, user: UserId) -> Option<Arc<SessionEntry>> {
+        let entry = Arc::clone(&*self.returning.get(&pid)?);
+        (entry.user_id() == user).then_some(entry)
+    }
+
     /// Takes over a session that may come back: it can be taken over once.
-    pub(crate) fn take_over(
-        &self,
-        pid: PrivateId,
-        user: collabflow_protocol::id::UserId,
-    ) -> Option<Arc<SessionEntry>> {
+    pub(crate) fn take_over(&self, entry: &Arc<SessionEntry>) -> bool {
         self.returning
-            .remove_if(&pid, |_, entry| entry.user_id() == user)
-            .map(|(_, entry)| entry)
+            .remove_if(&entry.pid, |_, held| {
+                Arc::ptr_eq(held, entry) && held.yield_place()
+            })
+            .is_some()
+    }
+
+    /// Puts one entry of a session in the place of another; false where somebody else has done so.
+    pub(crate) fn renew(&self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) -> bool {
+        let Some(mut held) = self.returning.get_mut(&old.pid) else {
+            return false;
+        };
+        let is_renewed = Arc::ptr_eq(&held, old) && old.yield_place();
+        if is_renewed {
+            *held = Arc::clone(new);
+        }
+        is_renewed
     }
 
     /// A session's connection has ended. Its rooms hear how, and keep its seat if it may come back.
     pub(crate) fn end_session(&self, entry: &Arc<SessionEntry>, how: Ended) {
-        self.sessions.remove(&entry.id);
-        let Some(rooms) = entry.end() else { return };
+        self.sessions
+            .remove_if(&entry.id, |_, live| Arc::ptr_eq(&live.entry, entry));
         let may_return = how == Ended::Dropped
-            && self.settings.rejoin
             // Over plain WebSocket nobody is told how to come back.
             && entry.outbox.wire() == Wire::SocketIo
-            && !rooms.is_empty();
-        if may_return && self.returning.contains_key(&entry.pid) {
+            && (self.settings.rejoin || entry.outbox.has_log());
+        let Some((rooms, is_away)) = entry.end(may_return) else {
+            return;
+        };
+        if is_away {
             entry.outbox.park();
             self.to_rooms(&rooms, || RoomMessage::Away(Arc::clone(entry)));
             // While the node ends, nobody waits for returns any more.
@@ -151,25 +175,34 @@ impl Registry {
                 .supervisor()
                 .cast(RegistryMessage::Parked(Arc::clone(entry)));
         } else {
-            self.returning.remove(&entry.pid);
+            self.forget(entry);
             let departure = if how == Ended::Goodbye {
                 Departure::Left
             } else {
                 Departure::Dropped
             };
-            self.to_rooms(&rooms, || {
-                RoomMessage::Depart(Arc::clone(entry), departure, Reply::nobody())
-            });
+            self.depart(entry, &rooms, departure);
         }
     }
 
     /// A session has stayed away for too long.
     fn give_up(&self, entry: &Arc<SessionEntry>) {
-        if self.returning.remove(&entry.pid).is_some() {
-            let depart =
-                || RoomMessage::Depart(Arc::clone(entry), Departure::Dropped, Reply::nobody());
-            self.to_rooms(&entry.rooms(), depart);
+        if entry.give_up() {
+            self.forget(entry);
+            self.depart(entry, &entry.rooms(), Departure::Dropped);
         }
+    }
+
+    fn forget(&self, entry: &Arc<SessionEntry>) {
+        self.returning
+            .remove_if(&entry.pid, |_, held| Arc::ptr_eq(held, entry));
+    }
+
+    /// A session is in these rooms no more.
+    pub(crate) fn depart(&self, entry: &Arc<SessionEntry>, rooms: &[RoomKey], how: Departure) {
+        self.to_rooms(rooms, || {
+            RoomMessage::Depart(Arc::clone(entry), how, Reply::nobody())
+        });
     }
 
     fn to_rooms(&self, rooms: &[RoomKey], message: impl Fn() -> RoomMessage) {

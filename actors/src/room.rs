@@ -30,7 +30,7 @@ mod typing;
 pub(crate) use actor::{RoomActor, RoomArgs};
 pub(crate) use cell::{RoomCell, RoomRef};
 pub(crate) use effect::Effect;
-pub(crate) use message::{Author, Departure, RoomMessage};
+pub(crate) use message::{Author, Departure, RoomMessage, Standing};
 #[cfg(feature = "testing")]
 pub(crate) use state::Command;
 pub(crate) use state::RoomState;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use collabflow_actors::node;
 use collabflow_protocol::validate::Unknown;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,9 @@ sections! {
         #[serde(with = "value::duration_or_zero")]
         window: Duration,
         rejoin: bool,
+        mode: RecoveryMode,
+        #[serde(deserialize_with = "value::count")]
+        bytes: usize,
     }
     /// `[membership]`
     Membership {
@@ -158,6 +162,28 @@ impl From<UnknownFields> for Unknown {
         match unknown {
             UnknownFields::Ignore => Self::Ignore,
             UnknownFields::Reject => Self::Reject,
+        }
+    }
+}
+
+/// Which sessions can recover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryMode {
+    /// Those that ask for it in CONNECT.
+    OptIn,
+    /// All of Socket.IO's.
+    Always,
+    /// None.
+    Off,
+}
+
+impl From<RecoveryMode> for node::RecoveryMode {
+    fn from(mode: RecoveryMode) -> Self {
+        match mode {
+            RecoveryMode::OptIn => Self::OptIn,
+            RecoveryMode::Always => Self::Always,
+            RecoveryMode::Off => Self::Off,
         }
     }
 }

@@ -50,6 +50,7 @@ impl CloseReason {
             Self::ConnectTimeout => "connect_timeout",
             Self::Unauthorized => "unauthorized",
             Self::TokenExpired => "token_expired",
+            Self::Replaced => "replaced",
             Self::Flood => "flood",
             Self::Draining => "draining",
             Self::Internal => "internal",

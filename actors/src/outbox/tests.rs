@@ -1,8 +1,12 @@
 //! The outbox against a socket that takes what the test lets it take.
 
+mod recovery;
+
+use std::io::IoSlice;
+
 use collabflow_protocol::id::{ChannelId, ObjectId};
 
-use super::*;
+use super::{state::UNPROVEN_MAX, *};
 
 #[derive(Clone, Default)]
 struct Wall(Arc<Mutex<Taken>>);

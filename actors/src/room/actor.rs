@@ -172,6 +172,7 @@ impl ActorState {
                 Effect::MoveOn(entry, rooms) => self.move_on(&entry, rooms),
                 // Who waited may have gone.
                 Effect::Confirm(done) => drop(done.send(())),
+                Effect::Vouch(asked, standing) => drop(asked.send(standing)),
             }
         }
     }

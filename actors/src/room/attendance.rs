@@ -57,7 +57,7 @@ impl RoomState {
         now: Instant,
     ) {
         entry.left(self.key);
-        if let Some(seat) = self.members.remove(entry.id) {
+        if let Some(seat) = self.members.remove(entry) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
             // One that is away has departed already.
@@ -69,7 +69,7 @@ impl RoomState {
     }
 
     pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
-        if self.members.set_away(entry.id, now) {
+        if self.members.set_away(entry, now) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
             if self
@@ -90,7 +90,7 @@ impl RoomState {
     ) {
         // A session that was taken over while it still seemed connected is away from now on.
         self.away(old, now);
-        if self.members.remove(old.id).is_none() {
+        if self.members.remove(old).is_none() {
             return;
         }
         old.left(self.key);
@@ -107,12 +107,28 @@ impl RoomState {
         self.tell_users(Audience::Only(vec![new.id]));
     }
 
+    /// A session that has recovered keeps its seat, by another connection.
+    pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) {
+        self.stop_typing(old);
+        match self.members.renew(old, new) {
+            Some(away_since) => {
+                if away_since.is_some() && self.presence.arrive(&new.user) {
+                    self.tell_joined(new);
+                }
+            }
+            // It has lost the seat in between, unless the room has broken and has found the session as it is now.
+            None if self.members.get(new.id).is_none() => return new.left(self.key),
+            None => {}
+        }
+        self.tell_users(Audience::Only(vec![new.id]));
+    }
+
     /// Takes away the seat of a session that is away and may not come back to it.
     pub(super) fn unseat(&mut self, old: &Arc<SessionEntry>, now: Instant) {
         // It may have been taken over while it still seemed connected.
         self.away(old, now);
         old.left(self.key);
-        self.members.remove(old.id);
+        self.members.remove(old);
     }
 
     /// Lets nobody stay who is no member by the last read.
@@ -130,8 +146,8 @@ impl RoomState {
             .collect();
         let mut gone = Vec::new();
         for (entry, is_away) in strangers {
-            entry.left(self.key);
-            self.members.remove(entry.id);
+            entry.put_out(self.key);
+            self.members.remove(&entry);
             self.stop_typing(&entry);
             if !is_away && self.presence.remove(entry.user_id()) {
                 gone.push(entry.user_id());
@@ -151,7 +167,7 @@ impl RoomState {
             .collect::<Vec<_>>()
         {
             entry.left(self.key);
-            self.members.remove(entry.id);
+            self.members.remove(&entry);
             self.typing.stop(entry.id);
         }
         self.effects.push(Effect::Confirm(done));

@@ -9,7 +9,7 @@ use collabflow_protocol::{
 };
 use parking_lot::Mutex;
 
-use super::pipeline::Slot;
+use super::{message::Standing, pipeline::Slot};
 use crate::{
     id::SessionId,
     key::RoomKey,
@@ -46,6 +46,8 @@ pub(crate) enum Effect {
     },
     /// The session has moved on from these rooms, which were only given back to it.
     MoveOn(Arc<SessionEntry>, Vec<RoomKey>),
+    /// Say what a user is to the room.
+    Vouch(tokio::sync::oneshot::Sender<Standing>, Standing),
     /// Somebody waits to hear that it is done.
     Confirm(tokio::sync::oneshot::Sender<()>),
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     id::SessionId,
     key::RoomKey,
-    node::{Caller, Echo, Refusal, Settings},
+    node::{Caller, Echo, RecoveryMode, Refusal, Settings},
     outbox::Outbox,
     session::{
         entry::SessionEntry,
@@ -75,6 +75,8 @@ pub(crate) fn settings() -> Settings {
         presence_grace: Duration::from_secs(5),
         recovery_window: Duration::from_secs(120),
         rejoin: true,
+        recovery: RecoveryMode::OptIn,
+        recovery_bytes_max: 1_000_000,
         membership_max_age: Duration::from_secs(10),
         write_by_socket: true,
         rooms_per_session_max: 3,
@@ -133,6 +135,7 @@ impl TestRoom {
                 Effect::Tell(event, audience) => self.told.push((event, audience)),
                 Effect::Answer(_, result) => self.answered.push(result),
                 Effect::Confirm(done) => drop(done.send(())),
+                Effect::Vouch(asked, standing) => drop(asked.send(standing)),
                 Effect::TellOn(..) | Effect::Replay { .. } | Effect::MoveOn(..) => {}
             }
         }

@@ -56,9 +56,9 @@ impl Members {
     }
 
     /// The session's connection is gone; false where it has no seat, or was away already.
-    pub(crate) fn set_away(&mut self, session: SessionId, now: Instant) -> bool {
-        match self.index.get(&session).map(|&at| &mut self.seats[at]) {
-            Some(seat) if !seat.is_away() => {
+    pub(crate) fn set_away(&mut self, entry: &Arc<SessionEntry>, now: Instant) -> bool {
+        match self.index.get(&entry.id).map(|&at| &mut self.seats[at]) {
+            Some(seat) if Arc::ptr_eq(&seat.entry, entry) && !seat.is_away() => {
                 seat.away_since = Some(now);
                 true
             }
@@ -66,8 +66,28 @@ impl Members {
         }
     }
 
-    pub(crate) fn remove(&mut self, session: SessionId) -> Option<Seat> {
-        let at = self.index.remove(&session)?;
+    /// Puts a session that has recovered in the seat that it had by another connection; the answer is since when it was
+    /// away. `None`: that seat is not there.
+    pub(crate) fn renew(
+        &mut self,
+        old: &Arc<SessionEntry>,
+        new: &Arc<SessionEntry>,
+    ) -> Option<Option<Instant>> {
+        let seat = &mut self.seats[*self.index.get(&old.id)?];
+        if !Arc::ptr_eq(&seat.entry, old) {
+            return None;
+        }
+        seat.entry = Arc::clone(new);
+        Some(seat.away_since.take())
+    }
+
+    /// Takes away a session's seat, unless it has come back to it by another connection.
+    pub(crate) fn remove(&mut self, entry: &Arc<SessionEntry>) -> Option<Seat> {
+        let at = *self.index.get(&entry.id)?;
+        if !Arc::ptr_eq(&self.seats[at].entry, entry) {
+            return None;
+        }
+        self.index.remove(&entry.id);
         let seat = self.seats.swap_remove(at);
         if let Some(moved) = self.seats.get(at) {
             self.index.insert(moved.entry.id, at);

@@ -64,6 +64,15 @@ pub(crate) enum Departure {
     Dropped,
 }
 
+/// What a user is to a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Member,
+    Stranger,
+    /// There is nothing any more that one could be a member of.
+    Gone,
+}
+
 /// What a room is told.
 #[derive(Debug)]
 pub(crate) enum RoomMessage {
@@ -75,6 +84,13 @@ pub(crate) enum RoomMessage {
     Away(Arc<SessionEntry>),
     /// A session takes the seat of one that is away, and hears what that one missed.
     Return {
+        old: Arc<SessionEntry>,
+        new: Arc<SessionEntry>,
+    },
+    /// May this user be in the room? What cannot be said is not answered.
+    Vouch(UserId, oneshot::Sender<Standing>),
+    /// A session has recovered: its seat is its new connection's.
+    Renew {
         old: Arc<SessionEntry>,
         new: Arc<SessionEntry>,
     },

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use collabflow_protocol::{
     error::ClientError,
     event::{ServerEvent, TaskCommand},
+    id::UserId,
     model::MessageDraft,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -14,7 +15,7 @@ use super::{
     announcement::Announcement,
     effect::{Answer, Audience, Effect, MembershipRead},
     members::Members,
-    message::{Author, RoomMessage},
+    message::{Author, RoomMessage, Standing},
     pipeline::{Pipeline, Slot},
     presence::Presence,
     told::{Kind, Told},
@@ -70,6 +71,7 @@ pub(crate) enum Asked {
         old: Arc<SessionEntry>,
         new: Arc<SessionEntry>,
     },
+    Vouch(UserId, oneshot::Sender<Standing>),
     Task(Author, Box<TaskCommand>, Reply),
     Post(Author, MessageDraft, Reply),
     Typing(Arc<SessionEntry>, bool, Reply),
@@ -125,9 +127,8 @@ impl RoomState {
         self.ledger.pipeline.drop_unsent();
         for (entry, is_away) in seats {
             if is_away {
-                let id = entry.id;
-                self.members.add(entry);
-                self.members.set_away(id, self.last_used);
+                self.members.add(Arc::clone(&entry));
+                self.members.set_away(&entry, self.last_used);
             } else {
                 self.presence.arrive(&entry.user);
                 self.members.add(entry);
@@ -171,6 +172,8 @@ impl RoomState {
         match message {
             RoomMessage::Join(entry, reply) => self.ask(Asked::Join(entry, reply), 0, now),
             RoomMessage::Return { old, new } => self.ask(Asked::Return { old, new }, 0, now),
+            RoomMessage::Vouch(user, asked) => self.ask(Asked::Vouch(user, asked), 0, now),
+            RoomMessage::Renew { old, new } => self.renew(&old, &new),
             RoomMessage::Task(author, command, reply) => {
                 self.ask(Asked::Task(author, command, reply), 0, now);
             }
@@ -220,6 +223,7 @@ impl RoomState {
         match asked {
             Asked::Join(entry, reply) => self.join(entry, reply),
             Asked::Return { old, new } => self.give_back(&old, &new, now),
+            Asked::Vouch(_, asked) => self.vouch(asked, Standing::Member),
             Asked::Task(author, command, reply) => self.change_task(author, command, reply, now),
             Asked::Post(author, draft, reply) => self.post(&author, draft, reply),
             Asked::Typing(entry, is_typing, reply) => self.type_in(&entry, is_typing, reply, now),
@@ -229,6 +233,13 @@ impl RoomState {
     fn deny(&mut self, asked: Asked, denied: Denied, now: Instant) {
         match asked {
             Asked::Return { old, .. } => self.unseat(&old, now),
+            Asked::Vouch(_, asked) => {
+                let standing = match denied {
+                    Denied::NotFound => Standing::Gone,
+                    Denied::NotMember | Denied::Role => Standing::Stranger,
+                };
+                self.vouch(asked, standing);
+            }
             Asked::Join(_, reply) | Asked::Post(_, _, reply) | Asked::Typing(_, _, reply) => {
                 self.refuse(reply, denied.error(self.key));
             }
@@ -283,6 +294,8 @@ impl RoomState {
         match asked {
             // Whether it may still sit there cannot be known.
             Asked::Return { old, .. } => self.unseat(&old, now),
+            // Dropping it says that nothing can be said.
+            Asked::Vouch(..) => {}
             Asked::Join(_, reply)
             | Asked::Post(_, _, reply)
             | Asked::Typing(_, _, reply)
@@ -330,6 +343,10 @@ impl RoomState {
         self.effects.push(Effect::Tell(event, audience));
     }
 
+    fn vouch(&mut self, asked: oneshot::Sender<Standing>, standing: Standing) {
+        self.effects.push(Effect::Vouch(asked, standing));
+    }
+
     pub(super) fn refuse(&mut self, reply: Reply, refusal: impl Into<Refusal>) {
         self.effects
             .push(Effect::Answer(reply, Err(refusal.into())));
@@ -337,8 +354,9 @@ impl RoomState {
 }
 
 impl Asked {
-    fn question(&self) -> (collabflow_protocol::id::UserId, Need) {
+    fn question(&self) -> (UserId, Need) {
         match self {
+            Self::Vouch(user, _) => (*user, Need::Read),
             Self::Join(entry, _) | Self::Return { new: entry, .. } => (entry.user_id(), Need::Read),
             Self::Task(author, ..) | Self::Post(author, ..) => (author.user().id, Need::Write),
             Self::Typing(entry, ..) => (entry.user_id(), Need::Write),

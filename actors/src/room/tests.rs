@@ -10,6 +10,8 @@ use collabflow_protocol::{
 use serde_json::{Value, json};
 use tokio::time::Duration;
 
+mod recovery;
+
 use super::{
     effect::{Answer, Request},
     fixture::{TASK, TestRoom, patch, session, task, title, user},
@@ -593,7 +595,7 @@ async fn where_either_of_two_pages_may_have_made_a_task_it_is_taken_out_and_put_
 async fn a_session_that_has_ended_gets_into_no_room() {
     let mut room = TestRoom::new();
     let entry = session(1);
-    entry.end();
+    entry.end(true);
     room.join(&entry);
     assert!(room.state.members().is_empty());
     assert_eq!(room.take_told(), []);

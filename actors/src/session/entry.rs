@@ -27,8 +27,18 @@ pub(crate) struct SessionEntry {
 #[derive(Debug, Default)]
 struct Rooms {
     joined: Vec<Joined>,
-    /// The connection is gone: the session gets into no further room.
-    has_ended: bool,
+    life: Life,
+}
+
+/// What there is of the session. It gets into rooms by itself only while it is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Connected,
+    /// The connection is gone; it may come back.
+    Away,
+    /// It is over, or another entry has its place.
+    Over,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +57,25 @@ impl SessionEntry {
             user,
             outbox,
             rooms: Mutex::default(),
+        })
+    }
+
+    /// The same session on another connection, in those of its rooms that are kept. Each room is to hear of it.
+    pub(crate) fn renewed(
+        old: &Self,
+        user: Arc<UserBrief>,
+        outbox: Arc<Outbox>,
+        is_kept: impl Fn(RoomKey) -> bool,
+    ) -> Arc<Self> {
+        let mut joined = old.rooms.lock().joined.clone();
+        joined.retain(|joined| is_kept(joined.room));
+        let life = Life::Connected;
+        Arc::new(Self {
+            id: old.id,
+            pid: old.pid,
+            user,
+            outbox,
+            rooms: Mutex::new(Rooms { joined, life }),
         })
     }
 
@@ -77,21 +106,44 @@ impl SessionEntry {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.rooms.lock().has_ended
+        self.rooms.lock().life != Life::Connected
     }
 
-    /// The connection is gone; the rooms that the session is in are the answer. Only the first end counts.
-    pub(crate) fn end(&self) -> Option<Vec<RoomKey>> {
+    /// The connection is gone; where the session may come back, it is away. The answer is the rooms that it is in, and
+    /// whether it is away. Only the first end counts.
+    pub(crate) fn end(&self, may_return: bool) -> Option<(Vec<RoomKey>, bool)> {
+        // Whoever is in no room has nothing to come back to, unless it is to be the same session.
+        let is_recoverable = self.outbox.has_log();
         let mut rooms = self.rooms.lock();
-        let is_first = !std::mem::replace(&mut rooms.has_ended, true);
-        is_first.then(|| rooms.joined.iter().map(|joined| joined.room).collect())
+        if rooms.life != Life::Connected {
+            return None;
+        }
+        let is_away = may_return && (is_recoverable || !rooms.joined.is_empty());
+        rooms.life = if is_away { Life::Away } else { Life::Over };
+        let joined = rooms.joined.iter().map(|joined| joined.room).collect();
+        Some((joined, is_away))
+    }
+
+    /// Another entry takes this one's place, connected or away; false where it is over. It happens once.
+    pub(crate) fn yield_place(&self) -> bool {
+        std::mem::replace(&mut self.rooms.lock().life, Life::Over) != Life::Over
+    }
+
+    /// It has been away for too long; false where it is over already, or has come back.
+    pub(crate) fn give_up(&self) -> bool {
+        let mut rooms = self.rooms.lock();
+        let is_away = rooms.life == Life::Away;
+        if is_away {
+            rooms.life = Life::Over;
+        }
+        is_away
     }
 
     /// The session has joined a room itself. The answer is the rooms of that kind which were only given back to it:
     /// it has moved on from them. `None`: it has ended, and is not in the room.
     pub(crate) fn joined(&self, room: RoomKey) -> Option<Vec<RoomKey>> {
         let mut rooms = self.rooms.lock();
-        if rooms.has_ended {
+        if rooms.life != Life::Connected {
             return None;
         }
         match rooms.joined.iter_mut().find(|joined| joined.room == room) {
@@ -115,7 +167,7 @@ impl SessionEntry {
     /// Gives a room back, unless the session has ended, or has moved on to another room of that kind.
     pub(crate) fn restore(&self, room: RoomKey) -> bool {
         let mut rooms = self.rooms.lock();
-        if rooms.has_ended {
+        if rooms.life != Life::Connected {
             return false;
         }
         if rooms.joined.iter().any(|joined| joined.room == room) {
@@ -132,6 +184,12 @@ impl SessionEntry {
             });
         }
         !has_moved_on
+    }
+
+    /// The session may not be in that room any more, nor be told again what it was told there.
+    pub(crate) fn put_out(&self, room: RoomKey) {
+        self.left(room);
+        self.outbox.forget(room);
     }
 
     /// The session is in that room no more.

@@ -49,6 +49,8 @@ pub(super) enum Step {
 pub(super) struct Connect {
     token: Token,
     pid: Option<Value>,
+    offset: Option<Value>,
+    recovery: Option<Value>,
 }
 
 impl Connect {
@@ -66,6 +68,16 @@ impl Connect {
     /// The secret of the session whose place is wanted.
     pub(super) fn pid(&self) -> Option<&str> {
         self.pid.as_ref().and_then(Value::as_str)
+    }
+
+    /// How far that session was heard.
+    pub(super) fn offset(&self) -> Option<&str> {
+        self.offset.as_ref().and_then(Value::as_str)
+    }
+
+    /// Whether connection state recovery is asked for.
+    pub(super) fn asks_recovery(&self) -> bool {
+        self.recovery == Some(Value::Bool(true))
     }
 }
 
@@ -197,6 +209,24 @@ mod tests {
             match take(&mut Dialogue::default(), &format!("40{payload}")) {
                 Ok(Step::Connect(connect)) => {
                     assert_eq!((connect.token(), connect.pid()), (token, pid), "{payload}");
+                }
+                other => panic!("{payload}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn recovery_is_asked_for_by_true_alone_and_an_offset_is_text() {
+        for (payload, asks, offset) in [
+            ("{}", false, None),
+            (r#"{"recovery":true,"offset":"7"}"#, true, Some("7")),
+            (r#"{"recovery":"true","offset":7}"#, false, None),
+            (r#"{"recovery":1,"offset":null}"#, false, None),
+        ] {
+            match take(&mut Dialogue::default(), &format!("40{payload}")) {
+                Ok(Step::Connect(connect)) => {
+                    let read = (connect.asks_recovery(), connect.offset());
+                    assert_eq!(read, (asks, offset), "{payload}");
                 }
                 other => panic!("{payload}: {other:?}"),
             }

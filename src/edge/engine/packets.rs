@@ -82,6 +82,8 @@ async fn open(connect: &Connect, connection: &Connection) -> Result<Speaker, Cli
         expires_at,
         outbox: connection.outbox.clone(),
         pid: connect.pid().and_then(|pid| pid.parse().ok()),
+        asks_recovery: connect.asks_recovery(),
+        offset: connect.offset().and_then(|offset| offset.parse().ok()),
     };
     let session = context.node.open_session(hello).await?;
     Ok(Speaker::new(session, expires_at, connection.rules()))

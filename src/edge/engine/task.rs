@@ -65,7 +65,9 @@ async fn serve(connection: &Connection, websocket: &mut WebSocket) -> CloseReaso
 
 async fn keep_time(connection: &Connection) -> CloseReason {
     let Connection { clock, outbox, .. } = connection;
-    clock.keep(outbox, || outbox.send(&engine::ping())).await
+    clock
+        .keep(outbox, || outbox.send_ping(&engine::ping()))
+        .await
 }
 
 async fn read(connection: &Connection, websocket: &mut WebSocket) -> CloseReason {

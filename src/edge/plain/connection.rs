@@ -167,6 +167,8 @@ impl Connection {
             expires_at,
             outbox: Arc::clone(&self.outbox),
             pid: None,
+            asks_recovery: false,
+            offset: None,
         };
         let session = self.context.node.open_session(hello).await?;
         Ok(Speaker::new(session, expires_at, self.rules()))
