@@ -15,7 +15,7 @@ mod chat;
 mod dirty;
 mod effect;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod members;
 mod message;
 mod pipeline;

@@ -40,6 +40,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.limits.max_payload, 1_000_000);
     assert_eq!(config.limits.outbox_stall, Duration::from_secs(10));
     assert_eq!(config.recovery.window, Duration::from_secs(120));
+    assert_eq!(config.recovery.mode, RecoveryMode::OptIn);
+    assert_eq!(config.recovery.bytes, 4_000_000);
     assert_eq!(config.auth.token_ttl, Duration::from_secs(7 * 86_400));
     assert_eq!(config.rest.echo, EchoMode::Auto);
     assert!(config.auth.secret.is_none());

@@ -256,3 +256,6 @@ impl Node {
 fn greeting(entry: &SessionEntry) -> collabflow_protocol::frame::Frame {
     socket::connect(&entry.id.to_string(), Some(&entry.pid.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

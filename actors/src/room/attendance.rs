@@ -110,15 +110,14 @@ impl RoomState {
     /// A session that has recovered keeps its seat, by another connection.
     pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) {
         self.stop_typing(old);
-        match self.members.renew(old, new) {
-            Some(away_since) => {
-                if away_since.is_some() && self.presence.arrive(&new.user) {
-                    self.tell_joined(new);
-                }
-            }
-            // It has lost the seat in between, unless the room has broken and has found the session as it is now.
-            None if self.members.get(new.id).is_none() => return new.left(self.key),
-            None => {}
+        let renewed = self.members.renew(old, new);
+        // It may have lost the seat in between; or the room has broken, and has found the session as it is now.
+        if renewed.is_none() && self.members.get(new.id).is_none() {
+            return new.left(self.key);
+        }
+        let was_away = renewed.flatten().is_some();
+        if was_away && self.presence.arrive(&new.user) {
+            self.tell_joined(new);
         }
         self.tell_users(Audience::Only(vec![new.id]));
     }
