@@ -12,6 +12,7 @@ mod attendance;
 mod cell;
 mod change;
 mod chat;
+mod crowd;
 mod dirty;
 mod effect;
 #[cfg(test)]

@@ -6,21 +6,26 @@ use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     event::ServerEvent,
     id::UserId,
+    model::UserBrief,
 };
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
+    crowd::News,
     effect::{Audience, Effect},
     message::Departure,
     state::RoomState,
 };
-use crate::session::{
-    entry::SessionEntry,
-    reply::{Done, Reply},
+use crate::{
+    id::SessionId,
+    session::{
+        entry::SessionEntry,
+        reply::{Done, Reply},
+    },
 };
 
 impl RoomState {
-    pub(super) fn join(&mut self, entry: Arc<SessionEntry>, reply: Reply) {
+    pub(super) fn join(&mut self, entry: Arc<SessionEntry>, reply: Reply, now: Instant) {
         if !entry.is_in(self.key) && entry.room_count() >= self.settings.rooms_per_session_max {
             let most = self.settings.rooms_per_session_max;
             let message = format!("A session may be in at most {most} rooms");
@@ -29,13 +34,13 @@ impl RoomState {
         let Some(left_behind) = entry.joined(self.key) else {
             return self.refuse(reply, ClientError::unavailable());
         };
-        self.seat(&entry);
+        self.seat(&entry, now);
         let done = if self.key.scope().is_some() {
             Done::Users(self.presence.briefs())
         } else {
             Done::Plain
         };
-        self.tell_users(Audience::Only(vec![entry.id]));
+        self.tell_users(entry.id);
         // Before the answer, which lets the session's next join go on: that may be for one of these rooms.
         if !left_behind.is_empty() {
             self.effects.push(Effect::MoveOn(entry, left_behind));
@@ -43,9 +48,10 @@ impl RoomState {
         self.effects.push(Effect::Answer(reply, Ok(done)));
     }
 
-    fn seat(&mut self, entry: &Arc<SessionEntry>) {
-        if self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user) {
-            self.tell_joined(entry);
+    fn seat(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
+        let is_new = self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user);
+        if is_new && self.crowd.change(entry.user_id(), now) {
+            self.tell_joined(&entry.user, Audience::AllBut(vec![entry.id]));
         }
     }
 
@@ -62,7 +68,7 @@ impl RoomState {
             self.stop_typing(entry);
             // One that is away has departed already.
             if !seat.is_away() && self.presence.depart(entry.user_id(), how, now) {
-                self.tell_left(entry.user_id());
+                self.has_left(entry.user_id(), now);
             }
         }
         self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
@@ -76,7 +82,7 @@ impl RoomState {
                 .presence
                 .depart(entry.user_id(), Departure::Dropped, now)
             {
-                self.tell_left(entry.user_id());
+                self.has_left(entry.user_id(), now);
             }
         }
     }
@@ -98,13 +104,13 @@ impl RoomState {
             return;
         }
         self.ledger.told.returned(old.id, new.id);
-        self.seat(new);
+        self.seat(new, now);
         self.effects.push(Effect::Replay {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
         self.tell_often_changed(new.id);
-        self.tell_users(Audience::Only(vec![new.id]));
+        self.tell_users(new.id);
     }
 
     /// A session that has recovered keeps its seat, by another connection.
@@ -131,7 +137,7 @@ impl RoomState {
     }
 
     /// Lets nobody stay who is no member by the last read.
-    pub(super) fn evict_strangers(&mut self) {
+    pub(super) fn evict_strangers(&mut self, now: Instant) {
         let Some(membership) = self.access.membership() else {
             return;
         };
@@ -152,12 +158,13 @@ impl RoomState {
                 gone.push(entry.user_id());
             }
         }
-        gone.into_iter().for_each(|user| self.tell_left(user));
+        gone.into_iter().for_each(|user| self.has_left(user, now));
     }
 
     pub(super) fn close(&mut self, done: oneshot::Sender<()>) {
         self.access.invalidate();
         self.presence.clear();
+        self.crowd.forget();
         for entry in self
             .members
             .seats()
@@ -176,44 +183,67 @@ impl RoomState {
         self.presence
             .take_gone(now)
             .into_iter()
-            .for_each(|user| self.tell_left(user));
+            .for_each(|user| self.has_left(user, now));
     }
 
-    /// Tells who is present, where the room has presence at all.
-    pub(super) fn tell_users(&mut self, audience: Audience) {
-        if let Some(scope) = self.key.scope() {
-            let users = self.presence.users();
-            self.tell(
-                ServerEvent::RoomUsers {
-                    scope: scope.into(),
-                    users,
+    /// Tells what was held back in a crush.
+    pub(super) fn tell_crowd(&mut self, now: Instant) {
+        for news in self.crowd.take_due(now) {
+            match news {
+                News::Everybody => self.tell_everybody(),
+                News::One(user, audience) => match self.presence.brief(user) {
+                    Some(user) => self.tell_joined(&user, audience),
+                    None => self.tell_left(user, audience),
                 },
-                audience,
-            );
+            }
         }
     }
 
-    fn tell_joined(&mut self, entry: &SessionEntry) {
+    /// Tells everybody who is present.
+    pub(super) fn tell_everybody(&mut self) {
+        self.tell_present(Audience::All);
+    }
+
+    /// Tells one session who is present, where the room has presence at all.
+    fn tell_users(&mut self, session: SessionId) {
+        self.crowd.inform(session);
+        self.tell_present(Audience::Only(vec![session]));
+    }
+
+    fn tell_present(&mut self, audience: Audience) {
         if let Some(scope) = self.key.scope() {
-            let user = (*entry.user).clone();
+            let event = ServerEvent::RoomUsers {
+                scope: scope.into(),
+                users: self.presence.users(),
+            };
+            self.tell(event, audience);
+        }
+    }
+
+    fn has_left(&mut self, user: UserId, now: Instant) {
+        if self.crowd.change(user, now) {
+            self.tell_left(user, Audience::All);
+        }
+    }
+
+    fn tell_joined(&mut self, user: &UserBrief, audience: Audience) {
+        if let Some(scope) = self.key.scope() {
             let event = ServerEvent::UserJoined {
                 user_id: user.id,
-                user,
+                user: user.clone(),
                 scope: scope.into(),
             };
-            self.tell(event, Audience::AllBut(vec![entry.id]));
+            self.tell(event, audience);
         }
     }
 
-    fn tell_left(&mut self, user_id: UserId) {
+    fn tell_left(&mut self, user_id: UserId, audience: Audience) {
         if let Some(scope) = self.key.scope() {
-            self.tell(
-                ServerEvent::UserLeft {
-                    user_id,
-                    scope: scope.into(),
-                },
-                Audience::All,
-            );
+            let event = ServerEvent::UserLeft {
+                user_id,
+                scope: scope.into(),
+            };
+            self.tell(event, audience);
         }
     }
 }

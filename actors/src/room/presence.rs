@@ -100,6 +100,13 @@ impl Presence {
         self.users.keys().copied().collect()
     }
 
+    /// The user, if present.
+    pub(crate) fn brief(&self, user: UserId) -> Option<Arc<UserBrief>> {
+        self.users
+            .get(&user)
+            .map(|present| Arc::clone(&present.user))
+    }
+
     pub(crate) fn briefs(&self) -> Vec<Arc<UserBrief>> {
         self.users
             .values()

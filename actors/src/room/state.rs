@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     access::{Access, Denied, Need, Verdict},
     announcement::Announcement,
+    crowd::Crowd,
     effect::{Answer, Audience, Effect, MembershipRead},
     members::Members,
     message::{Author, RoomMessage, Standing},
@@ -90,6 +91,7 @@ pub(crate) struct RoomState {
     pub(super) settings: Settings,
     pub(super) members: Members,
     pub(super) presence: Presence,
+    pub(super) crowd: Crowd,
     pub(super) typing: Typing,
     pub(super) access: Access,
     pub(super) ledger: Ledger,
@@ -106,6 +108,7 @@ impl RoomState {
             key,
             members: Members::default(),
             presence: Presence::new(settings.presence_grace),
+            crowd: Crowd::default(),
             typing: Typing::default(),
             access: Access::new(settings.membership_max_age),
             ledger: Ledger::default(),
@@ -134,7 +137,7 @@ impl RoomState {
                 self.members.add(entry);
             }
         }
-        self.tell_users(Audience::All);
+        self.tell_everybody();
         std::mem::take(&mut self.effects)
     }
 
@@ -221,7 +224,7 @@ impl RoomState {
 
     fn run(&mut self, asked: Asked, now: Instant) {
         match asked {
-            Asked::Join(entry, reply) => self.join(entry, reply),
+            Asked::Join(entry, reply) => self.join(entry, reply, now),
             Asked::Return { old, new } => self.give_back(&old, &new, now),
             Asked::Vouch(_, asked) => self.vouch(asked, Standing::Member),
             Asked::Task(author, command, reply) => self.change_task(author, command, reply, now),
@@ -265,8 +268,12 @@ impl RoomState {
     fn take_membership(&mut self, read: MembershipRead, now: Instant) {
         let failed = match read {
             Ok(membership) => {
+                if self.key.scope().is_some() {
+                    let users = membership.as_ref().map_or(0, |known| known.roles.len());
+                    self.crowd.resize(users);
+                }
                 self.access.take(membership);
-                self.evict_strangers();
+                self.evict_strangers(now);
                 None
             }
             Err(error) => {
@@ -306,6 +313,7 @@ impl RoomState {
     /// Does what is due by the clock.
     fn take_due(&mut self, now: Instant) {
         self.tell_gone(now);
+        self.tell_crowd(now);
         self.tell_typing_ended(now);
         self.tell_overdue(now);
         self.ledger.told.prune(now);
@@ -316,6 +324,7 @@ impl RoomState {
         let idle = self.is_empty().then(|| self.last_used + IDLE);
         [
             self.presence.next_deadline(),
+            self.crowd.next_deadline(),
             self.typing.next_deadline(),
             self.ledger.told.next_deadline(),
             idle,
