@@ -25,8 +25,9 @@ pub struct Busy;
 impl Default for Passwords {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
+        // Half of them, so that a flood of logins leaves room for everybody else.
         Self {
-            places: Arc::new(Semaphore::new(cores)),
+            places: Arc::new(Semaphore::new((cores / 2).max(1))),
         }
     }
 }
