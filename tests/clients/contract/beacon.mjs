@@ -7,6 +7,9 @@ import { Client } from "./client.mjs";
 export class Beacon {
   sent = 0;
   heard = [];
+  /** Milliseconds on the way, of each that was heard. */
+  delays = [];
+  #sentAt = [];
 
   static async start(board, from, to) {
     const beacon = new Beacon();
@@ -17,14 +20,19 @@ export class Beacon {
     await board.chat(sender, listener);
     listener.socket.on(
       "chat:newMessage",
-      ({ sender: { _id }, content }) => _id === from._id && beacon.heard.push(content),
+      ({ sender: { _id }, content }) => _id === from._id && beacon.#hear(content),
     );
     const channelId = board.channel._id;
-    beacon.timer = setInterval(
-      () => sender.send("chat:message", { channelId, content: `beacon ${beacon.sent++}` }),
-      100,
-    );
+    beacon.timer = setInterval(() => {
+      beacon.#sentAt.push(performance.now());
+      sender.send("chat:message", { channelId, content: `beacon ${beacon.sent++}` });
+    }, 100);
     return beacon;
+  }
+
+  #hear(content) {
+    this.delays.push(performance.now() - this.#sentAt[this.heard.length]);
+    this.heard.push(content);
   }
 
   /** Fails where one of its messages was lost, doubled or out of order, or one of its clients was disconnected. */
