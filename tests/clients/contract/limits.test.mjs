@@ -122,3 +122,34 @@ describe("a connection that says nothing", () => {
     await raw.closed(6_000);
   });
 });
+
+describe("a flood of logins", () => {
+  const login = async ({ url }, forwarded) => {
+    const answer = await fetch(`${url}/api/auth/login`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...(forwarded && { "X-Forwarded-For": forwarded }) },
+      body: JSON.stringify({ email: "nobody@example.com", password: "wrong horse" }),
+    });
+    await answer.text();
+    return answer;
+  };
+
+  it("is one client's own, whatever address it makes up", async () => {
+    const { server } = await tight({ login_per_minute: 2 });
+    for (const made of ["1.1.1.1", "2.2.2.2"]) assert.equal((await login(server, made)).status, 401);
+    const refused = await login(server, "3.3.3.3");
+    assert.equal(refused.status, 429);
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+  });
+
+  it("through a trusted proxy is that of the client it names", async () => {
+    const server = await serve({
+      COLLABFLOW_LIMITS__LOGIN_PER_MINUTE: "2",
+      COLLABFLOW_TRUSTED_PROXIES: "127.0.0.0/8",
+    });
+    for (const status of [401, 401, 429]) assert.equal((await login(server, "1.1.1.1")).status, status);
+    assert.equal((await login(server, "2.2.2.2")).status, 401);
+    // What the client itself has sent stands before what the proxy has seen.
+    assert.equal((await login(server, "9.9.9.9, 1.1.1.1")).status, 429);
+  });
+});
