@@ -9,7 +9,8 @@ use std::{
 
 use collabflow_protocol::{id::ObjectId, time::Timestamp};
 
-/// Makes ObjectIds that ascend: in one process each is greater than the ones before, whatever the clock does.
+/// Makes ObjectIds that ascend: in one process each is greater than the ones before, whatever the clock does,
+/// and once told of an id of an earlier process ([`Self::pass`]), greater than that.
 #[derive(Debug)]
 pub struct IdSource {
     process: [u8; 5],
@@ -27,6 +28,14 @@ impl Default for IdSource {
 }
 
 impl IdSource {
+    /// From now on ids are greater than this one, which another process may have made.
+    pub fn pass(&self, id: ObjectId) {
+        let [a, b, c, d, ..] = id.bytes();
+        // The other process' bytes come before its counter: only a later second is surely greater.
+        let last = u64::from(u32::from_be_bytes([a, b, c, d])) << 24 | 0xff_ffff;
+        self.last.fetch_max(last, Ordering::Relaxed);
+    }
+
     /// The next id, as the type it is for.
     pub fn next<T: From<ObjectId>>(&self) -> T {
         let seconds = u64::try_from(now().millis() / 1_000).unwrap_or(0);
@@ -150,6 +159,17 @@ mod tests {
         let ids = IdSource::default();
         let made: Vec<ObjectId> = (0..1_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn ids_ascend_from_those_of_an_earlier_process() {
+        let seconds = u32::try_from(now().millis() / 1_000).expect("this century");
+        for earlier in [seconds - 10, seconds, seconds + 1_000] {
+            let ids = IdSource::default();
+            let last = ObjectId::from_parts(earlier, [0xff; 5], 0xff_ffff);
+            ids.pass(last);
+            assert!(ids.next::<ObjectId>() > last, "{earlier}");
+        }
     }
 
     #[test]

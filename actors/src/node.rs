@@ -187,7 +187,16 @@ pub struct Node {
 impl Node {
     /// Starts the tree.
     pub async fn start(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let last = store.greatest_message().await;
         let registry = Registry::new(store, settings);
+        match last {
+            Ok(last) => last
+                .into_iter()
+                .for_each(|last| registry.ids().pass(last.0)),
+            Err(error) => {
+                tracing::warn!(%error, "the last message cannot be read: new ones may be put before it");
+            }
+        }
         registry
             .start()
             .await

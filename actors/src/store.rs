@@ -7,6 +7,7 @@
 //! - **Ordered**: a write takes its place when the method is *called*, not when its answer is awaited: two writes of
 //!   one document take effect in the order of their calls. A read that is called after a write was answered sees it.
 //! - **Repeatable**: a [`Once`] key that was seen before from that user gives the first result and writes nothing.
+//!   Keys are a user's, not a project's: one that made a task in another project is refused.
 //! - **Lenient**: a stored document that breaks a rule of today is read as it is, and never makes a list fail.
 //!
 //! Everything that is decided by a store atomically with its write (versions, places on the board, the last owner) is
@@ -167,4 +168,6 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
         before: Option<MessageId>,
     ) -> Answer<Option<MessagePage>>;
+    /// The greatest id of all messages: ids that are made from now on are to be greater.
+    fn greatest_message(&self) -> Answer<Option<MessageId>>;
 }

@@ -269,4 +269,8 @@ impl Store for SqliteStore {
     ) -> Answer<Option<MessagePage>> {
         self.read(move |db| message::page(db, channel, limit, before))
     }
+
+    fn greatest_message(&self) -> Answer<Option<MessageId>> {
+        self.read(message::greatest)
+    }
 }

@@ -53,11 +53,21 @@ impl App {
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::defaults();
         change(&mut config);
-        let secret = Secret::new("dev-secret");
         let folder = tempfile::tempdir().expect("a folder");
+        Self::over(folder, config).await
+    }
+
+    /// A new process over the data of this one.
+    pub(crate) async fn restarted(self) -> Self {
+        self.store.close().await;
+        Self::over(self.folder, Config::defaults()).await
+    }
+
+    async fn over(folder: tempfile::TempDir, config: Config) -> Self {
         let path = folder.path().join("collabflow.db");
         let store = Arc::new(SqliteStore::open(&path, &Options::default()).expect("a store"));
         let shared: Arc<dyn Store> = Arc::clone(&store) as _;
+        let secret = Secret::new("dev-secret");
         let auth = Auth::new(Tokens::new(&secret, &config.auth), Arc::clone(&shared));
         let tokens = Tokens::new(&secret, &config.auth);
         let node = Node::start(Arc::clone(&shared), config.engine_settings()).await;

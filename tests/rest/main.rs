@@ -5,5 +5,6 @@ mod access;
 mod app;
 mod auth;
 mod error;
+mod history;
 mod limit;
 mod task;

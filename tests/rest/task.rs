@@ -107,7 +107,7 @@ async fn a_repeated_key_answers_the_first_task() {
         )
         .await
     };
-    let first = create(&ada, "One", "k1").await.expect(201);
+    let first = create(&ada, "One", "k1").await.expect(200);
     assert_eq!(create(&ada, "Two", "k1").await.expect(201).body, first.body);
     assert_ne!(create(&ada, "Two", "k2").await.expect(201).id(), first.id());
     assert_ne!(create(&ben, "Two", "k1").await.expect(201).id(), first.id());
@@ -215,4 +215,30 @@ async fn a_header_that_names_no_socket_is_refused() {
     create(&collabflow_actors::id::SessionId::random().to_string())
         .await
         .expect(201);
+}
+
+/// Else who was put out of a project would read on in it.
+#[tokio::test]
+async fn a_key_of_another_project_answers_nothing_of_it() {
+    let app = App::new().await;
+    let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
+    let (_, of_ada) = app.project(&ada).await;
+    let (_, of_ben) = app.project(&ben).await;
+    let members = format!("/api/projects/{of_ada}/members");
+    app.post(&members, &ada, json!({ "userId": ben.id }))
+        .await
+        .expect(201);
+    let create = async |project: &str| {
+        let draft = json!({ "title": "Secret", "projectId": project });
+        let headers = [("idempotency-key", "key")];
+        app.call("POST", "/api/tasks", Some(&ben), draft, &headers)
+            .await
+    };
+    create(&of_ada).await.expect(201);
+    app.delete(&format!("{members}/{}", ben.id), &ada)
+        .await
+        .expect(200);
+    let reply = create(&of_ben).await.expect(409);
+    assert_eq!(reply.body["code"], "conflict");
+    assert!(!reply.body.to_string().contains("Secret"), "{}", reply.body);
 }

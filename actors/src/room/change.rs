@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use collabflow_protocol::{
-    error::ClientError,
+    error::{ClientError, ErrorCode},
     event::{ServerEvent, TaskCommand},
     id::{ProjectId, UserId},
     model::{Task, TaskField, TaskPatch, TaskUpdates},
@@ -24,6 +24,9 @@ use crate::{
     session::reply::{Done, Reply},
     store::{CreateOutcome, TaskOutcome},
 };
+
+const KEY_TAKEN: &str =
+    "This key was used for a task of another project: each new task needs a key of its own";
 
 impl RoomState {
     /// Takes a `task:*` event or a REST change: an announcement is looked up, anything else is written.
@@ -136,6 +139,9 @@ impl RoomState {
                 Done::Task(task)
             }
             Answer::Created(CreateOutcome::Repeated(task)) => Done::RepeatedTask(task.into()),
+            Answer::Created(CreateOutcome::KeyTaken) => {
+                return self.refuse(reply, ClientError::new(ErrorCode::Conflict, KEY_TAKEN));
+            }
             Answer::Created(CreateOutcome::NoProject) => {
                 return self.refuse(
                     reply,

@@ -305,6 +305,10 @@ impl Store for MemoryStore {
     ) -> Answer<Option<MessagePage>> {
         self.read(|state| state.messages(channel, limit, before))
     }
+
+    fn greatest_message(&self) -> Answer<Option<MessageId>> {
+        self.read(State::greatest_message)
+    }
 }
 
 #[cfg(test)]

@@ -194,6 +194,8 @@ pub enum CreateOutcome {
     Created(Box<Task>),
     /// Its key was seen before: this is the task of then, as it is now, or as it was made where it is gone.
     Repeated(Box<Task>),
+    /// Its key was seen before, for a task of another project: who may see this one need not see that.
+    KeyTaken,
     /// There is no such project.
     NoProject,
     /// The assignee is no member of the project.

@@ -85,6 +85,19 @@ pub(super) fn page(
     Ok(Some(MessagePage { messages, more }))
 }
 
+/// One look into each channel: the messages between are not read.
+pub(super) fn greatest(db: &Connection) -> Result<Option<MessageId>> {
+    let sql = "WITH RECURSIVE channels (channel) AS (
+            SELECT min(channel) FROM messages
+            UNION ALL
+            SELECT (SELECT min(m.channel) FROM messages m WHERE m.channel > channels.channel)
+            FROM channels WHERE channels.channel IS NOT NULL
+        )
+        SELECT max((SELECT max(m.id) FROM messages m WHERE m.channel = channels.channel))
+        FROM channels";
+    Ok(one(db, sql, [], |columns| columns.maybe_id())?.flatten())
+}
+
 /// Deletes the messages of what is deleted.
 pub(super) fn delete_all(db: &Connection, channel: ObjectId) -> Result<()> {
     let sql = "DELETE FROM messages WHERE channel = ?1";

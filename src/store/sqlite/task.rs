@@ -76,7 +76,11 @@ pub(super) fn create(db: &Connection, new: NewTask) -> Result<CreateOutcome> {
     if let Some(once) = &once
         && let Some(first) = once::find(db, once, new.now)?
     {
-        return Ok(CreateOutcome::Repeated(Box::new(first)));
+        return Ok(if first.project == new.project {
+            CreateOutcome::Repeated(Box::new(first))
+        } else {
+            CreateOutcome::KeyTaken
+        });
     }
     let Some(workspace) = project::workspace_of(db, new.project)? else {
         return Ok(CreateOutcome::NoProject);

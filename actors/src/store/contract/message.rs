@@ -17,6 +17,7 @@ super::cases![
     messages_without_a_client_id_are_never_repeats,
     two_posts_at_once_make_one_message,
     senders_are_shown_as_they_are_now,
+    the_greatest_id_is_known,
 ];
 
 /// A channel needs no document: a project's own has none.
@@ -148,6 +149,17 @@ async fn two_posts_at_once_make_one_message(stage: Stage) {
     let (first, second) = (call(), call());
     let second = repeated(second.await);
     assert_eq!(first.await, PostOutcome::Posted(Box::new(second)));
+}
+
+async fn the_greatest_id_is_known(stage: Stage) {
+    assert_eq!(ok(stage.store.greatest_message()).await, None);
+    let sender = stage.account("Ada").await;
+    let channels = [loose(&stage), loose(&stage), loose(&stage)];
+    for place in [1, 0, 2, 2, 0, 1] {
+        let last = stage.post(channels[place], &sender, "words").await;
+        let greatest = ok(stage.store.greatest_message()).await;
+        assert_eq!(greatest, Some(last.id), "after one in channel {place}");
+    }
 }
 
 async fn senders_are_shown_as_they_are_now(stage: Stage) {

@@ -18,6 +18,7 @@ super::cases![
     a_repeat_answers_a_deleted_task_as_it_was_made,
     keys_of_two_kinds_do_not_meet,
     keys_of_two_users_do_not_meet,
+    a_key_of_another_project_is_refused,
     a_key_is_forgotten_after_its_window,
     two_calls_at_once_make_one_task,
     a_call_that_failed_leaves_no_key,
@@ -97,6 +98,27 @@ async fn keys_of_two_users_do_not_meet(stage: Stage) {
         let new = keyed(&stage, &project, user, Header, "key");
         stage.create(new).await;
     }
+}
+
+/// Else who was put out of the other project would read its task.
+async fn a_key_of_another_project_is_refused(stage: Stage) {
+    let (project, owner) = stage.owned_project().await;
+    let other = stage.project(&owner).await;
+    for kind in [Header, ClientId] {
+        let first = keyed(&stage, &project, owner.id, kind, "key");
+        let task = stage.create(first).await;
+        let elsewhere = || {
+            ok(stage
+                .store
+                .create_task(keyed(&stage, &other, owner.id, kind, "key")))
+        };
+        assert_eq!(elsewhere().await, CreateOutcome::KeyTaken);
+        found(stage.store.delete_task(project.id, task.id)).await;
+        assert_eq!(elsewhere().await, CreateOutcome::KeyTaken);
+        let again = keyed(&stage, &project, owner.id, kind, "key");
+        assert_eq!(repeated(ok(stage.store.create_task(again)).await), task);
+    }
+    assert_eq!(stage.column(other.id, Status::Todo).await, []);
 }
 
 async fn a_key_is_forgotten_after_its_window(stage: Stage) {

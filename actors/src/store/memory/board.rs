@@ -82,7 +82,11 @@ impl State {
             .retain(|_, (at, _)| new.now.millis() - at.millis() < window);
         if let Some((_, made)) = new.once.as_ref().and_then(|once| self.once.get(once)) {
             let task = self.task(made.id).unwrap_or_else(|| made.clone());
-            return Ok(CreateOutcome::Repeated(Box::new(task)));
+            return Ok(if task.project == new.project {
+                CreateOutcome::Repeated(Box::new(task))
+            } else {
+                CreateOutcome::KeyTaken
+            });
         }
         let Some(project) = self.projects.get(&new.project) else {
             return Ok(CreateOutcome::NoProject);

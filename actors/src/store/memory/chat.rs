@@ -110,4 +110,8 @@ impl State {
             more: surplus > 0,
         })
     }
+
+    pub(super) fn greatest_message(&self) -> Option<MessageId> {
+        self.messages.keys().map(|(_, id)| *id).max()
+    }
 }
