@@ -59,9 +59,7 @@ impl fmt::Display for Demo {
 /// # Errors
 /// When the store cannot be opened or written.
 pub async fn run(config: &Config) -> anyhow::Result<Demo> {
-    let path = config.store_path();
-    let store = SqliteStore::open(&path, &Options::default())
-        .with_context(|| format!("cannot open {}", path.display()))?;
+    let store = SqliteStore::open(&config.store_path(), &Options::default())?;
     let filler = Filler {
         store: &store,
         ids: IdSource::default(),

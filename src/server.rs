@@ -57,9 +57,7 @@ impl Server {
     /// When the data cannot be opened, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         telemetry::metrics::install();
-        let path = config.store_path();
-        let sqlite = SqliteStore::open(&path, &Options::default())
-            .with_context(|| format!("cannot open {}", path.display()))?;
+        let sqlite = SqliteStore::open(&config.store_path(), &Options::default())?;
         let sqlite = Arc::new(sqlite);
         let store: Arc<dyn Store> = sqlite.clone();
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);

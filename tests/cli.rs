@@ -186,6 +186,12 @@ fn without_a_secret_one_is_made_and_kept() {
         std::fs::read_to_string(place.0.path().join("kept/jwt-secret")).expect("it is kept");
     claims(&text(&first.stdout), &secret);
     claims(&place.answer(&args, &[("DATA_DIR", "kept")]), &secret);
+    #[cfg(unix)]
+    {
+        let folder = std::fs::metadata(place.0.path().join("kept")).expect("it is there");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&folder.permissions());
+        assert_eq!(mode & 0o777, 0o700);
+    }
 }
 
 #[test]
@@ -193,11 +199,16 @@ fn a_wrong_configuration_is_refused_in_one_line() {
     let place = Place::new();
     place.write("my.toml", "[limits]\nmax_body = \"big\"\n");
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 8] = [
         (
             &[],
             &[("PORT", "x")],
             "collabflow: PORT: \"x\" is not accepted, it must be a whole number from 0 to 65535\n",
+        ),
+        (
+            &[],
+            &[("HOST", "not a host")],
+            "collabflow: HOST: \"not a host\" is not accepted, it must be an address or a host name",
         ),
         (
             &[],
@@ -305,6 +316,22 @@ async fn a_demo_is_made_once() {
         .expect("a read")
         .expect("a channel");
     assert_eq!((channels.len(), page.messages.len()), (1, 3));
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_said_once() {
+    let place = Place::new();
+    place.write("taken", "");
+    let secret = ("JWT_SECRET", "a secret of thirty-two bytes or more");
+    for args in [&[][..], &["demo"]] {
+        let variables = [("DATA_DIR", "taken/data"), ("RUST_LOG", "off"), secret];
+        let output = place.run(args, &variables);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        for part in ["taken/data", "os error"] {
+            assert_eq!(said.matches(part).count(), 1, "{said}");
+        }
+    }
 }
 
 #[test]

@@ -83,8 +83,7 @@ impl Layers {
         match fs::read_to_string(path) {
             Ok(text) => {
                 let place = format!(" in {}", path.display());
-                self.add_variables(&dotenv::parse(&text).into_iter().collect(), &place);
-                Ok(())
+                self.add_variables(&dotenv::parse(&text).into_iter().collect(), &place)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(ConfigError::new(format!("{}: {error}", path.display()))),
@@ -108,11 +107,14 @@ impl Layers {
                 texts.insert(name, text);
             }
         }
-        self.add_variables(&texts, "");
-        Ok(())
+        self.add_variables(&texts, "")
     }
 
-    fn add_variables(&mut self, variables: &BTreeMap<String, String>, place: &str) {
+    fn add_variables(
+        &mut self,
+        variables: &BTreeMap<String, String>,
+        place: &str,
+    ) -> Result<(), ConfigError> {
         let mut layer = Layer::default();
         for (name, key) in SHORT {
             if let Some(text) = variables.get(name)
@@ -128,6 +130,11 @@ impl Layers {
         for (name, text) in variables {
             if let Some(path) = name.strip_prefix(PREFIX) {
                 let key = path.to_ascii_lowercase().replace("__", ".");
+                if key.split('.').any(str::is_empty) {
+                    return Err(ConfigError::new(format!(
+                        "{name}{place}: there is no such key; one is written as in COLLABFLOW_SERVER__PORT"
+                    )));
+                }
                 layer.set(
                     &key,
                     self.read_as_default(&key, text),
@@ -136,6 +143,7 @@ impl Layers {
             }
         }
         self.layers.push(layer);
+        Ok(())
     }
 
     /// A variable's text, as the kind of value that the key's default is. What cannot be read so stays text, and is

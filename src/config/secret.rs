@@ -104,7 +104,11 @@ impl MadeSecret {
 
 /// Puts a new secret at `path` unless somebody else was first; the file is never seen half written.
 fn make(folder: &Path, path: &Path) -> io::Result<bool> {
-    fs::create_dir_all(folder)?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
     let text = Alphanumeric.sample_string(&mut rand::rng(), 48);
     let draft = folder.join(format!("{FILE}.{}", std::process::id()));
     write_private(&draft, &text)?;

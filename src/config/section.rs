@@ -21,7 +21,7 @@ macro_rules! sections {
 sections! {
     /// `[server]`
     Server {
-        #[serde(deserialize_with = "value::text")]
+        #[serde(deserialize_with = "value::host")]
         host: String,
         #[serde(deserialize_with = "value::port")]
         port: u16,
@@ -97,9 +97,9 @@ sections! {
     }
     /// `[engine]`
     Engine {
-        #[serde(with = "value::duration")]
+        #[serde(with = "value::duration_in_millis")]
         ping_interval: Duration,
-        #[serde(with = "value::duration")]
+        #[serde(with = "value::duration_in_millis")]
         ping_timeout: Duration,
         #[serde(with = "value::duration")]
         upgrade_timeout: Duration,

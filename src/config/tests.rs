@@ -129,7 +129,19 @@ fn a_wrong_value_is_named_with_what_is_accepted() {
             "[engine]\nping_interval = \"0s\"",
             &[],
             "engine.ping_interval in my.toml: \"0s\" is not accepted, it must be a duration with a unit, such as \
-             \"250ms\", \"5s\" or \"2m\", more than zero, up to a year",
+             \"250ms\", \"5s\" or \"2m\", at least 1ms, up to a year",
+        ),
+        (
+            "[engine]\nping_interval = \"999us\"",
+            &[],
+            "engine.ping_interval in my.toml: \"999us\" is not accepted, it must be a duration with a unit, such as \
+             \"250ms\", \"5s\" or \"2m\", at least 1ms, up to a year",
+        ),
+        (
+            "",
+            &[("HOST", "not a host")],
+            "HOST: \"not a host\" is not accepted, it must be an address or a host name, such as \"127.0.0.1\", \
+             \"0.0.0.0\", \"::\" or \"localhost\"",
         ),
         (
             "[limits]\nmax_body = -1",
@@ -182,6 +194,46 @@ fn a_wrong_value_is_named_with_what_is_accepted() {
         ),
     ] {
         assert_eq!(refused(file, variables), line);
+    }
+}
+
+#[test]
+fn a_host_is_an_address_or_a_name() {
+    for (text, host) in [
+        ("localhost", "localhost"),
+        ("node-1.example.com.", "node-1.example.com."),
+        ("0.0.0.0", "0.0.0.0"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+    ] {
+        let config = read("", &[("HOST", text)]).expect(text);
+        assert_eq!(config.server.host, host);
+    }
+    for text in [
+        "127.0.0.1:5000",
+        "127.0.0.256",
+        "http://localhost",
+        "a..b",
+        "[localhost]",
+        " ",
+    ] {
+        refused("", &[("HOST", text)]);
+    }
+}
+
+#[test]
+fn an_odd_variable_is_named_as_it_was_written() {
+    for name in [
+        "COLLABFLOW_",
+        "COLLABFLOW_SERVER__",
+        "COLLABFLOW___PORT",
+        "COLLABFLOW_SERVER____PORT",
+    ] {
+        let line = refused("", &[(name, "3")]);
+        assert!(
+            line.starts_with(&format!("{name}: there is no such key")),
+            "{line}"
+        );
     }
 }
 

@@ -23,6 +23,18 @@ pub(super) mod duration {
     }
 }
 
+/// A duration that clients are told in whole milliseconds.
+pub(super) mod duration_in_millis {
+    pub(in super::super) use super::write_duration as serialize;
+    use super::{Deserializer, Duration};
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        super::read_duration(deserializer, Duration::from_millis(1))
+    }
+}
+
 /// A duration that may be zero.
 pub(super) mod duration_or_zero {
     pub(in super::super) use super::write_duration as serialize;
@@ -46,10 +58,10 @@ fn read_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
     shortest: Duration,
 ) -> Result<Duration, D::Error> {
-    let more = if shortest.is_zero() {
-        ""
-    } else {
-        ", more than zero"
+    let more = match shortest.as_millis() {
+        _ if shortest.is_zero() => "",
+        0 => ", more than zero",
+        _ => ", at least 1ms",
     };
     let accepted =
         format!("a duration with a unit, such as \"250ms\", \"5s\" or \"2m\"{more}, up to a year");
@@ -59,8 +71,34 @@ fn read_duration<'de, D: Deserializer<'de>>(
     })
 }
 
+/// A host to listen on: an address, with or without brackets, or a name.
+pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    const ACCEPTED: &str =
+        "an address or a host name, such as \"127.0.0.1\", \"0.0.0.0\", \"::\" or \"localhost\"";
+    read(deserializer, ACCEPTED, |text| {
+        let text = text.trim();
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'))
+            .unwrap_or(text);
+        let is_host = bare.parse::<IpAddr>().is_ok() || is_host_name(text);
+        is_host.then(|| bare.to_owned())
+    })
+}
+
+/// Whether this may be a name, and no address with a slip in it.
+fn is_host_name(text: &str) -> bool {
+    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    let is_label = |label: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        (1..=63).contains(&label.len()) && label.chars().all(plain) && !label.starts_with('-')
+    };
+    let is_number = |label: &str| label.chars().all(|c| c.is_ascii_digit());
+    text.len() <= 253 && labels.clone().all(is_label) && !labels.last().is_some_and(is_number)
+}
+
 /// Text that is not empty.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     read(deserializer, "text that is not empty", |text| {
         (!text.trim().is_empty()).then(|| text.trim().to_owned())
     })

@@ -35,24 +35,24 @@ impl Default for Options {
     }
 }
 
-/// Why the store cannot be opened.
+/// Why the store cannot be opened. Each says its cause itself, and so has no source.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder is missing and cannot be made.
-    #[error("cannot make the data folder {path}: {source}")]
+    #[error("cannot make the data folder {path}: {cause}")]
     Folder {
         /// The folder.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file cannot be written.
-    #[error("cannot write the database {path}: {source}")]
+    #[error("cannot write the database {path}: {cause}")]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file is no whole database.
     #[error(
@@ -83,15 +83,15 @@ pub enum OpenError {
         known: u32,
     },
     /// SQLite refuses for another reason.
-    #[error("cannot open the database {path}: {source}")]
+    #[error("cannot open the database {path}: {cause}")]
     Database {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
     /// A thread cannot be started.
-    #[error("cannot start a thread for the store: {0}")]
+    #[error("cannot start a thread for the store")]
     Thread(#[from] io::Error),
 }
 
@@ -107,7 +107,7 @@ pub(super) fn connections(
     options: &Options,
 ) -> Result<(Connection, Vec<Connection>), OpenError> {
     let size = prepare_file(path)?;
-    let fail = |source| refused(path, source);
+    let fail = |cause| refused(path, cause);
     let write = connect(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
     check(&write, path, size)?;
     set_up(&write, options).map_err(fail)?;
@@ -128,9 +128,9 @@ fn prepare_file(path: &Path) -> Result<u64, OpenError> {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(|source| OpenError::Folder {
+        builder.create(folder).map_err(|cause| OpenError::Folder {
             path: folder.into(),
-            source,
+            cause,
         })?;
     }
     let mut open = OpenOptions::new();
@@ -140,9 +140,9 @@ fn prepare_file(path: &Path) -> Result<u64, OpenError> {
     open.open(path)
         .and_then(|_| fs::metadata(path))
         .map(|metadata| metadata.len())
-        .map_err(|source| OpenError::File {
+        .map_err(|cause| OpenError::File {
             path: path.into(),
-            source,
+            cause,
         })
 }
 
@@ -154,7 +154,7 @@ fn connect(path: &Path, options: &Options, access: OpenFlags) -> rusqlite::Resul
 }
 
 fn check(db: &Connection, path: &Path, size: u64) -> Result<(), OpenError> {
-    let fail = |source| refused(path, source);
+    let fail = |cause| refused(path, cause);
     let is_empty = !db
         .prepare("SELECT 1 FROM sqlite_schema")
         .and_then(|mut statement| statement.exists([]))
@@ -218,13 +218,13 @@ fn use_log(db: &Connection, patience: Duration) -> rusqlite::Result<()> {
     }
 }
 
-fn refused(path: &Path, source: rusqlite::Error) -> OpenError {
+fn refused(path: &Path, cause: rusqlite::Error) -> OpenError {
     let path = path.into();
-    match source.sqlite_error_code() {
+    match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::Damaged {
             path,
-            reason: source.to_string(),
+            reason: cause.to_string(),
         },
-        _ => OpenError::Database { path, source },
+        _ => OpenError::Database { path, cause },
     }
 }
