@@ -1,12 +1,14 @@
 //! The directory: workspaces, projects, their members and channels, and who may do what with them.
 //!
 //! It decides by the stored roles, writes, and then tells the rooms. Changes within one workspace take turns, so that
-//! events come in the order of the writes; and whoever has lost a membership is out of the rooms before the answer.
+//! events come in the order of the writes, and a role is judged when nothing can change it any more; and whoever has lost a membership is out of the rooms before the answer.
 
 mod channel;
 mod member;
 mod project;
 mod task;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 use std::{collections::HashSet, sync::Arc};
@@ -97,6 +99,29 @@ impl Directory {
                 Some((project, role))
             })
             .ok_or_else(|| ClientError::not_found(NO_PROJECT))
+    }
+
+    /// The workspace's turn, and what the user may do there then: whoever waits may have lost its role meanwhile.
+    async fn workspace_in_turn(
+        &self,
+        user: UserId,
+        id: WorkspaceId,
+    ) -> Result<(MutexGuard<'_, ()>, Workspace, Role), ClientError> {
+        let turn = self.turn(id).await;
+        let (workspace, role) = self.workspace_of(user, id).await?;
+        Ok((turn, workspace, role))
+    }
+
+    /// The turn of the project's workspace, and what the user may do in the project then.
+    async fn project_in_turn(
+        &self,
+        user: UserId,
+        id: ProjectId,
+    ) -> Result<(MutexGuard<'_, ()>, Project, Role), ClientError> {
+        let (before, _) = self.project_of(user, id).await?;
+        let turn = self.turn(before.workspace).await;
+        let (project, role) = self.project_of(user, id).await?;
+        Ok((turn, project, role))
     }
 
     /// Tells what became of a project in its room and its workspace's, to its members.

@@ -268,7 +268,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list of objects, each read by `read`; absent is `None`.
+    /// A list of objects, each read by `read`; absent is `None`, `null` an empty list.
     pub fn list<T>(
         &mut self,
         name: &'static str,
@@ -276,8 +276,10 @@ impl<'a> Fields<'a> {
         unknown: Unknown,
         read: impl Fn(&mut Fields<'_>) -> T,
     ) -> Option<Vec<T>> {
-        let Value::Array(items) = self.get(name)? else {
-            return self.wrong(name, "must be a list");
+        let items = match self.get(name)? {
+            Value::Array(items) => items,
+            Value::Null => return Some(Vec::new()),
+            _ => return self.wrong(name, "must be a list"),
         };
         if items.len() > most {
             return self.wrong(name, &format!("must have at most {most} entries"));
@@ -295,11 +297,13 @@ impl<'a> Fields<'a> {
         Some(list)
     }
 
-    /// A field that cannot be changed: it is refused where it is there at all.
-    pub fn fixed(&mut self, name: &'static str) {
-        if self.get(name).is_some() {
+    /// A reference that cannot be cleared or changed, only repeated.
+    pub fn repeated_id<T: From<ObjectId>>(&mut self, name: &'static str) -> Option<T> {
+        let repeated = self.clearable_id(name)?;
+        if repeated.is_none() {
             self.refuse(name, "cannot be changed");
         }
+        repeated
     }
 
     fn id_in<T: From<ObjectId>>(&mut self, name: &'static str, value: &Value) -> Option<T> {

@@ -88,13 +88,13 @@ pub(super) fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 
 /// Whether this may be a name, and no address with a slip in it.
 fn is_host_name(text: &str) -> bool {
-    let labels = text.strip_suffix('.').unwrap_or(text).split('.');
+    let mut labels = text.strip_suffix('.').unwrap_or(text).split('.');
     let is_label = |label: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         (1..=63).contains(&label.len()) && label.chars().all(plain) && !label.starts_with('-')
     };
     let is_number = |label: &str| label.chars().all(|c| c.is_ascii_digit());
-    text.len() <= 253 && labels.clone().all(is_label) && !labels.last().is_some_and(is_number)
+    text.len() <= 253 && labels.clone().all(is_label) && !labels.next_back().is_some_and(is_number)
 }
 
 /// Text that is not empty.

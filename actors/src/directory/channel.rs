@@ -26,9 +26,8 @@ impl Directory {
         user: &UserBrief,
         draft: ChannelDraft,
     ) -> Result<Channel, ClientError> {
-        let (project, role) = self.project_of(user.id, draft.project).await?;
+        let (_turn, project, role) = self.project_in_turn(user.id, draft.project).await?;
         allowed(role.may_write())?;
-        let _turn = self.turn(project.workspace).await;
         let id = self.node.ids().next();
         let made = self
             .store()
@@ -63,6 +62,11 @@ impl Directory {
     /// `not_found`, `forbidden`.
     pub async fn delete_channel(&self, user: &UserBrief, id: ChannelId) -> Result<(), ClientError> {
         let not_found = || ClientError::not_found(NO_CHANNEL);
+        let before = self.members_of_channel(id).await?;
+        let _turn = match before.workspace {
+            Some(workspace) => Some(self.turn(workspace).await),
+            None => None,
+        };
         let members = self.members_of_channel(id).await?;
         let role = members.roles.get(&user.id);
         let role = role.ok_or_else(|| ClientError::forbidden("Access denied"))?;
@@ -70,10 +74,6 @@ impl Directory {
         let channel = self.store().channel(id).await?.ok_or_else(not_found)?;
         let project = match channel.project {
             Some(project) => self.store().project(project).await?,
-            None => None,
-        };
-        let _turn = match channel.workspace.or(members.workspace) {
-            Some(workspace) => Some(self.turn(workspace).await),
             None => None,
         };
         self.store()

@@ -24,7 +24,7 @@ impl Directory {
         id: WorkspaceId,
         draft: MemberDraft,
     ) -> Result<Workspace, ClientError> {
-        let (workspace, role) = self.workspace_of(user.id, id).await?;
+        let (_turn, workspace, role) = self.workspace_in_turn(user.id, id).await?;
         let change = self.addition(&workspace.members, role, draft).await?;
         self.change_workspace(workspace, change).await
     }
@@ -39,7 +39,7 @@ impl Directory {
         id: WorkspaceId,
         member: UserId,
     ) -> Result<Workspace, ClientError> {
-        let (workspace, role) = self.workspace_of(user.id, id).await?;
+        let (_turn, workspace, role) = self.workspace_in_turn(user.id, id).await?;
         may_remove(&workspace.members, (user.id, role), member)?;
         self.change_workspace(workspace, MemberChange::Remove(member))
             .await
@@ -55,7 +55,7 @@ impl Directory {
         id: ProjectId,
         draft: MemberDraft,
     ) -> Result<Project, ClientError> {
-        let (project, role) = self.project_of(user.id, id).await?;
+        let (_turn, project, role) = self.project_in_turn(user.id, id).await?;
         let change = self.addition(&project.members, role, draft).await?;
         self.change_project(project, change).await
     }
@@ -70,7 +70,7 @@ impl Directory {
         id: ProjectId,
         member: UserId,
     ) -> Result<Project, ClientError> {
-        let (project, role) = self.project_of(user.id, id).await?;
+        let (_turn, project, role) = self.project_in_turn(user.id, id).await?;
         may_remove(&project.members, (user.id, role), member)?;
         self.change_project(project, MemberChange::Remove(member))
             .await
@@ -97,12 +97,12 @@ impl Directory {
         Ok(MemberChange::Put(member, draft.role))
     }
 
+    /// To be called in the workspace's turn.
     async fn change_workspace(
         &self,
         before: Workspace,
         change: MemberChange,
     ) -> Result<Workspace, ClientError> {
-        let _turn = self.turn(before.id).await;
         let rooms = self.rooms_concerned(before.id, change).await?;
         let of = Membered::Workspace(before.id);
         let MemberOutcome::Workspace { after, .. } = self.change_member(of, change).await? else {
@@ -128,12 +128,12 @@ impl Directory {
         Ok(rooms)
     }
 
+    /// To be called in the turn of the project's workspace.
     async fn change_project(
         &self,
         before: Project,
         change: MemberChange,
     ) -> Result<Project, ClientError> {
-        let _turn = self.turn(before.workspace).await;
         let rooms = self.rooms_of_project(before.id).await?;
         let of = Membered::Project(before.id);
         let MemberOutcome::Project(after) = self.change_member(of, change).await? else {

@@ -20,9 +20,8 @@ impl Directory {
         user: &UserBrief,
         draft: ProjectDraft,
     ) -> Result<Project, ClientError> {
-        let (workspace, role) = self.workspace_of(user.id, draft.workspace).await?;
+        let (_turn, _, role) = self.workspace_in_turn(user.id, draft.workspace).await?;
         allowed(role.may_write())?;
-        let _turn = self.turn(workspace.id).await;
         let id = self.node.ids().next();
         let made = self
             .store()
@@ -67,9 +66,9 @@ impl Directory {
         id: ProjectId,
         patch: ProjectPatch,
     ) -> Result<Project, ClientError> {
-        let (project, role) = self.project_of(user.id, id).await?;
+        let (_turn, project, role) = self.project_in_turn(user.id, id).await?;
         allowed(role.may_write())?;
-        let _turn = self.turn(project.workspace).await;
+        patch.stays_in(project.workspace)?;
         let changed = self.store().update_project(id, patch, now()).await?;
         let (before, after) = changed.ok_or_else(|| ClientError::not_found(NO_PROJECT))?;
         let updates = ProjectUpdates {
@@ -102,9 +101,8 @@ impl Directory {
     /// # Errors
     /// `not_found`, `forbidden`.
     pub async fn delete_project(&self, user: &UserBrief, id: ProjectId) -> Result<(), ClientError> {
-        let (project, role) = self.project_of(user.id, id).await?;
+        let (_turn, project, role) = self.project_in_turn(user.id, id).await?;
         allowed(role.may_manage())?;
-        let _turn = self.turn(project.workspace).await;
         let deleted = self.store().delete_project(id).await?;
         let mut deleted = deleted.ok_or_else(|| ClientError::not_found(NO_PROJECT))?;
         let event = ServerEvent::ProjectDeleted {

@@ -55,7 +55,7 @@ impl Directory {
         id: WorkspaceId,
         draft: WorkspaceDraft,
     ) -> Result<Workspace, ClientError> {
-        let (_, role) = self.workspace_of(user, id).await?;
+        let (_turn, _, role) = self.workspace_in_turn(user, id).await?;
         allowed(role.may_manage())?;
         let renamed = self.store().rename_workspace(id, draft.name, now()).await?;
         renamed.ok_or_else(|| ClientError::not_found(NO_WORKSPACE))
@@ -70,9 +70,8 @@ impl Directory {
         user: &UserBrief,
         id: WorkspaceId,
     ) -> Result<(), ClientError> {
-        let (_, role) = self.workspace_of(user.id, id).await?;
+        let (_turn, _, role) = self.workspace_in_turn(user.id, id).await?;
         allowed(role == Role::Owner)?;
-        let _turn = self.turn(id).await;
         let deleted = self.store().delete_workspace(id).await?;
         let deleted = deleted.ok_or_else(|| ClientError::not_found(NO_WORKSPACE))?;
         let event = ServerEvent::WorkspaceDeleted {

@@ -94,7 +94,7 @@ impl MessageDraft {
     pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             content: fields.required_text("content", 1..=4_000),
-            client_id: fields.text("clientId", 1..=64),
+            client_id: fields.optional_text("clientId", 1..=64),
         }
     }
 

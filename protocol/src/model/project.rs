@@ -53,6 +53,8 @@ pub struct ProjectPatch {
     pub name: Option<String>,
     /// A new description, or none any more.
     pub description: Option<Option<String>>,
+    /// Where the sender believes the project to be: naming another workspace is refused.
+    pub workspace: Option<WorkspaceId>,
 }
 
 /// The changed fields of a project, as `project:updated` tells them.
@@ -94,9 +96,27 @@ impl ProjectPatch {
         let mut fields = Fields::new(body);
         let name = fields.text("name", 1..=100);
         let description = fields.clearable_text("description", 2_000);
-        fields.fixed("workspace");
-        fields.fixed("workspaceId");
+        let workspace = fields
+            .repeated_id("workspace")
+            .or_else(|| fields.repeated_id("workspaceId"));
         fields.finish(unknown)?;
-        Ok(Self { name, description })
+        Ok(Self {
+            name,
+            description,
+            workspace,
+        })
+    }
+
+    /// Refuses a patch that would take the project to another workspace.
+    ///
+    /// # Errors
+    /// `validation_failed`, naming the field.
+    pub fn stays_in(&self, workspace: WorkspaceId) -> Result<(), ClientError> {
+        match self.workspace {
+            Some(claimed) if claimed != workspace => {
+                Err(ClientError::field("workspace", "cannot be changed"))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -108,10 +108,12 @@ impl TaskPatch {
     pub fn parse(body: &Map<String, Value>, unknown: Unknown) -> Result<Self, ClientError> {
         let mut fields = Fields::new(body);
         let mut patch = Self::read(&mut fields, unknown);
-        patch.project =
-            fixed_id(&mut fields, "project").or_else(|| fixed_id(&mut fields, "projectId"));
-        patch.workspace =
-            fixed_id(&mut fields, "workspace").or_else(|| fixed_id(&mut fields, "workspaceId"));
+        patch.project = fields
+            .repeated_id("project")
+            .or_else(|| fields.repeated_id("projectId"));
+        patch.workspace = fields
+            .repeated_id("workspace")
+            .or_else(|| fields.repeated_id("workspaceId"));
         fields.finish(unknown)?;
         Ok(patch)
     }
@@ -267,15 +269,6 @@ fn strict_choice<T>(
         return None;
     }
     fields.choice(name, words, named)
-}
-
-/// A reference that cannot be cleared or changed, only repeated.
-fn fixed_id<T: From<ObjectId>>(fields: &mut Fields<'_>, name: &'static str) -> Option<T> {
-    let repeated = fields.clearable_id(name)?;
-    if repeated.is_none() {
-        fields.refuse(name, "cannot be changed");
-    }
-    repeated
 }
 
 fn read_subtasks(fields: &mut Fields<'_>, unknown: Unknown) -> Option<Vec<SubtaskDraft>> {

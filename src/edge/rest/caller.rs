@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use collabflow_actors::{id::SessionId, node::Echo};
-use collabflow_protocol::error::ClientError;
 use warp::http::{
     HeaderMap,
     header::{AUTHORIZATION, ORIGIN},
@@ -25,26 +24,22 @@ pub(in crate::edge) fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Who is left out of hearing of a task change.
-pub(super) fn echo(headers: &HeaderMap, mode: EchoMode) -> Result<Echo, ClientError> {
+/// Who is left out of hearing of a task change. A page whose socket has not connected yet names `undefined`: what is no
+/// socket's id is as good as absent.
+pub(super) fn echo(headers: &HeaderMap, mode: EchoMode) -> Echo {
+    let socket = || {
+        let socket = headers.get(SOCKET)?.to_str().ok()?;
+        socket.trim().parse::<SessionId>().ok()
+    };
     match mode {
-        EchoMode::Others => return Ok(Echo::NotAuthor),
-        EchoMode::All => return Ok(Echo::All),
-        EchoMode::Auto => {}
+        EchoMode::Others => Echo::NotAuthor,
+        EchoMode::All => Echo::All,
+        EchoMode::Auto => match socket() {
+            Some(id) => Echo::NotSocket(id),
+            None if headers.contains_key(ORIGIN) => Echo::NotAuthor,
+            None => Echo::All,
+        },
     }
-    if let Some(socket) = headers.get(SOCKET).filter(|socket| !socket.is_empty()) {
-        let id = socket
-            .to_str()
-            .ok()
-            .and_then(|id| id.parse::<SessionId>().ok());
-        let refused = || ClientError::field(SOCKET, "must be the id of a socket");
-        return id.map(Echo::NotSocket).ok_or_else(refused);
-    }
-    Ok(if headers.contains_key(ORIGIN) {
-        Echo::NotAuthor
-    } else {
-        Echo::All
-    })
 }
 
 /// Where the client is: the peer, or, behind trusted proxies, the last address that no trusted proxy has.
@@ -108,16 +103,22 @@ mod tests {
     fn the_headers_say_who_is_left_out() {
         let id = SessionId::random();
         let mut all = headers(&[("Origin", "http://localhost:3000")]);
-        assert_eq!(echo(&all, EchoMode::Auto), Ok(Echo::NotAuthor));
+        assert_eq!(echo(&all, EchoMode::Auto), Echo::NotAuthor);
         all.insert(
             SOCKET,
             HeaderValue::from_str(&id.to_string()).expect("plain text"),
         );
-        assert_eq!(echo(&all, EchoMode::Auto), Ok(Echo::NotSocket(id)));
-        assert_eq!(echo(&all, EchoMode::Others), Ok(Echo::NotAuthor));
-        assert_eq!(echo(&all, EchoMode::All), Ok(Echo::All));
-        assert_eq!(echo(&HeaderMap::new(), EchoMode::Auto), Ok(Echo::All));
-        assert!(echo(&headers(&[(SOCKET, "mine")]), EchoMode::Auto).is_err());
+        assert_eq!(echo(&all, EchoMode::Auto), Echo::NotSocket(id));
+        assert_eq!(echo(&all, EchoMode::Others), Echo::NotAuthor);
+        assert_eq!(echo(&all, EchoMode::All), Echo::All);
+        assert_eq!(echo(&HeaderMap::new(), EchoMode::Auto), Echo::All);
+        for unreadable in ["undefined", "null", "", "m\u{fc}ller"] {
+            let value = HeaderValue::from_bytes(unreadable.as_bytes()).expect("a header");
+            let mut all = HeaderMap::from_iter([(HeaderName::from_static("x-socket-id"), value)]);
+            assert_eq!(echo(&all, EchoMode::Auto), Echo::All, "{unreadable}");
+            all.insert(ORIGIN, HeaderValue::from_static("http://localhost:3000"));
+            assert_eq!(echo(&all, EchoMode::Auto), Echo::NotAuthor, "{unreadable}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Request {
 
     /// Who makes a change, and who need not hear of it.
     pub(super) fn caller(&self, user: &User) -> Result<Caller, ClientError> {
-        let echo = caller::echo(&self.headers, self.rest.config.rest.echo)?;
+        let echo = caller::echo(&self.headers, self.rest.config.rest.echo);
         Ok(Caller {
             user: Arc::new(user.into()),
             echo,

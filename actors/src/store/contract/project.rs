@@ -82,6 +82,7 @@ async fn a_patch_changes_what_it_names(stage: Stage) {
     let patch = ProjectPatch {
         name: None,
         description: Some(Some("New".into())),
+        workspace: None,
     };
     let now = stage.now();
     let (before, after) = found(stage.store.update_project(project.id, patch, now)).await;
@@ -95,6 +96,7 @@ async fn a_patch_changes_what_it_names(stage: Stage) {
     let patch = ProjectPatch {
         name: Some("Mill".into()),
         description: Some(None),
+        workspace: None,
     };
     let now = stage.now();
     let (before, after) = found(stage.store.update_project(before.id, patch, now)).await;
@@ -114,6 +116,7 @@ async fn a_patch_that_changes_nothing_writes_nothing(stage: Stage) {
     let patch = ProjectPatch {
         name: Some(project.name.clone()),
         description: Some(None),
+        workspace: None,
     };
     let answer = stage.store.update_project(project.id, patch, stage.now());
     assert_eq!(found(answer).await, (project.clone(), project.clone()));

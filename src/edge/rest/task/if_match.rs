@@ -11,7 +11,7 @@ const NEVER: u64 = u64::MAX;
 pub(super) enum IfMatch {
     /// Any will do.
     Any,
-    /// One of these tags.
+    /// One of these tags, without the `W/` of weak ones.
     Tags(Vec<String>),
 }
 
@@ -27,7 +27,7 @@ impl IfMatch {
             for part in line.to_str().unwrap_or("?").split(',').map(str::trim) {
                 match part {
                     "*" => return Ok(Self::Any),
-                    _ if is_tag(part) => tags.push(part.to_owned()),
+                    _ if is_tag(strong(part)) => tags.push(strong(part).to_owned()),
                     _ => {
                         return Err(ClientError::field(
                             "If-Match",
@@ -44,7 +44,9 @@ impl IfMatch {
         })
     }
 
-    /// The version to expect of a task that has this one now. A weak tag matches none: its comparison is strong.
+    /// The version to expect of a task that has this one now.
+    ///
+    /// A weak tag is as good as a strong one: proxies that compress an answer weaken its tag.
     pub(super) fn expected(&self, now: u64) -> Option<u64> {
         match self {
             Self::Any => None,
@@ -54,8 +56,11 @@ impl IfMatch {
     }
 }
 
+fn strong(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
 fn is_tag(text: &str) -> bool {
-    let text = text.strip_prefix("W/").unwrap_or(text);
     let inner = text
         .strip_prefix('"')
         .and_then(|text| text.strip_suffix('"'));
@@ -81,7 +86,8 @@ mod tests {
         assert_eq!(expected("\"2\", \"3\"", 3), Some(Some(3)));
         assert_eq!(expected("\"2\"", 3), Some(Some(NEVER)));
         assert_eq!(expected("\"abc\"", 3), Some(Some(NEVER)));
-        assert_eq!(expected("W/\"3\"", 3), Some(Some(NEVER)));
+        assert_eq!(expected("W/\"3\"", 3), Some(Some(3)));
+        assert_eq!(expected("W/\"2\"", 3), Some(Some(NEVER)));
     }
 
     #[test]
