@@ -114,7 +114,7 @@ impl RoomState {
     }
 
     /// A session that has recovered keeps its seat, by another connection.
-    pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>) {
+    pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>, now: Instant) {
         self.stop_typing(old);
         let renewed = self.members.renew(old, new);
         // It may have lost the seat in between; or the room has broken, and has found the session as it is now.
@@ -122,10 +122,10 @@ impl RoomState {
             return new.left(self.key);
         }
         let was_away = renewed.flatten().is_some();
-        if was_away && self.presence.arrive(&new.user) {
-            self.tell_joined(new);
+        if was_away && self.presence.arrive(&new.user) && self.crowd.change(new.user_id(), now) {
+            self.tell_joined(&new.user, Audience::AllBut(vec![new.id]));
         }
-        self.tell_users(Audience::Only(vec![new.id]));
+        self.tell_users(new.id);
     }
 
     /// Takes away the seat of a session that is away and may not come back to it.

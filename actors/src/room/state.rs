@@ -176,7 +176,7 @@ impl RoomState {
             RoomMessage::Join(entry, reply) => self.ask(Asked::Join(entry, reply), 0, now),
             RoomMessage::Return { old, new } => self.ask(Asked::Return { old, new }, 0, now),
             RoomMessage::Vouch(user, asked) => self.ask(Asked::Vouch(user, asked), 0, now),
-            RoomMessage::Renew { old, new } => self.renew(&old, &new),
+            RoomMessage::Renew { old, new } => self.renew(&old, &new, now),
             RoomMessage::Task(author, command, reply) => {
                 self.ask(Asked::Task(author, command, reply), 0, now);
             }
