@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use collabflow_actors::store::{Store, StoreError};
+use collabflow_actors::store::{Store, StoreError, remember_claims};
 use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     id::UserId,
@@ -113,16 +113,25 @@ impl Auth {
         }
     }
 
-    /// Who has this token. Names come from the store; who is not there is remembered from the claims.
+    /// Who has this token. Names come from the store; who is not there is remembered from the claims. Where that cannot
+    /// be written just now, the user is who it was, and the next request tries again.
     ///
     /// # Errors
-    /// Without a token, with a bad one, or when the store fails.
+    /// Without a token, with a bad one, or when the store cannot be read.
     pub async fn identify(&self, token: Option<&str>) -> Result<Identity, AuthError> {
         let claims = self.verify(token)?;
         let expires_at = claims.expires_at;
         let claimed = User::from(claims);
-        self.remember(&claimed).await?;
-        let user = self.store.user(claimed.id).await?.unwrap_or(claimed);
+        let known = self.store.user(claimed.id).await?;
+        let user = match self.remember(&claimed, known.as_ref()).await {
+            Ok(true) => self.store.user(claimed.id).await?,
+            Ok(false) => known,
+            Err(error) => {
+                tracing::warn!(user = %claimed.id, %error, "a token's claims cannot be remembered");
+                known
+            }
+        };
+        let user = user.unwrap_or(claimed);
         Ok(Identity { user, expires_at })
     }
 
@@ -168,10 +177,11 @@ impl Auth {
         self.tokens.issue(user)
     }
 
-    async fn remember(&self, claimed: &User) -> Result<(), StoreError> {
-        let is_known = self.lock().get(&claimed.id) == Some(claimed);
-        if is_known {
-            return Ok(());
+    /// Whether the store was told something. Claims that say nothing new are kept from it: they need no writer.
+    async fn remember(&self, claimed: &User, known: Option<&User>) -> Result<bool, StoreError> {
+        let is_told = self.lock().get(&claimed.id) == Some(claimed);
+        if is_told || remember_claims(known, false, claimed.clone()).is_none() {
+            return Ok(false);
         }
         self.store.remember(claimed.clone()).await?;
         let mut remembered = self.lock();
@@ -179,12 +189,57 @@ impl Auth {
             remembered.clear();
         }
         remembered.insert(claimed.id, claimed.clone());
-        Ok(())
+        Ok(true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UserId, User>> {
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use collabflow_actors::store::memory::{Calls, MemoryStore};
+
+    use super::*;
+
+    /// A store that is locked or read-only is still read.
+    #[tokio::test]
+    async fn who_cannot_be_remembered_is_let_in() {
+        let store = Arc::new(MemoryStore::new());
+        let tokens = || Tokens::new(&Secret::new("a secret"), &Config::defaults().auth);
+        let auth = || Auth::new(tokens(), Arc::clone(&store) as _);
+        let user = |name: &str| User {
+            id: "64b7f3a2c9e77a0012345678"
+                .parse()
+                .map(UserId)
+                .expect("an id"),
+            name: name.into(),
+            email: None,
+            avatar: None,
+        };
+        let error = StoreError::Unavailable("locked".into());
+        store.fail_with(Calls::Writes, error.clone());
+        let identify = async |name: &str| {
+            let auth = auth();
+            let token = auth.issue(&user(name));
+            auth.identify(Some(&token))
+                .await
+                .map(|identity| identity.user)
+        };
+        assert_eq!(identify("Ada").await.expect("the claims"), user("Ada"));
+        store.mend();
+        assert_eq!(identify("Ada").await.expect("remembered"), user("Ada"));
+        let writes = store.writes();
+        store.fail_with(Calls::Writes, error);
+        assert_eq!(identify("Ada").await.expect("known"), user("Ada"));
+        assert_eq!(
+            store.writes(),
+            writes,
+            "claims that say nothing new need no writer"
+        );
+        assert_eq!(identify("Eve").await.expect("known"), user("Ada"));
     }
 }
