@@ -120,7 +120,8 @@ impl RoomState {
         }
     }
 
-    /// Seats those who were in the room when it broke, and keeps what was under way. Everybody is told who is there.
+    /// Seats those who were in the room when it broke, and keeps what was under way; who waited for memberships to be read
+    /// waits for a read of them anew. Everybody is told who is there.
     pub(crate) fn restart(
         &mut self,
         broken: Self,
@@ -138,6 +139,16 @@ impl RoomState {
             }
         }
         self.tell_everybody();
+        let now = self.last_used;
+        for Parked { command, .. } in broken.parked {
+            self.ask(command, 0, now);
+        }
+        if !broken.awaiting.is_empty() {
+            let read = self.access.invalidate();
+            let waiting = broken.awaiting.into_iter().map(|(_, done)| (read, done));
+            self.awaiting.extend(waiting);
+            self.read_membership(read, now);
+        }
         std::mem::take(&mut self.effects)
     }
 
