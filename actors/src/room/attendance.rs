@@ -109,7 +109,6 @@ impl RoomState {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
-        self.tell_often_changed(new.id);
         self.tell_users(new.id);
     }
 

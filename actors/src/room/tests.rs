@@ -514,30 +514,6 @@ async fn an_announcement_repeats_nothing_that_an_offline_tab_was_told_in_its_pla
     assert_eq!(audiences, [super::effect::Audience::Only(vec![tab.id])]);
 }
 
-/// The only tab of a user has changed a task twice while it could not announce it, and the answers crossed.
-#[tokio::test]
-async fn a_page_that_comes_back_is_told_what_it_changed_more_than_once() {
-    let (mut room, page) = (TestRoom::new(), session(1));
-    room.join(&page);
-    let before = task(1, "before");
-    room.by_page(1, patch(title("first")), Some(&before), &task(2, "first"));
-    room.send(RoomMessage::Away(Arc::clone(&page)));
-    let first = task(2, "first");
-    room.by_page(1, patch(title("second")), Some(&first), &task(3, "second"));
-    room.pass(Duration::from_secs(1));
-    room.take_told();
-    let back = session(1);
-    room.send(RoomMessage::Return {
-        old: Arc::clone(&page),
-        new: Arc::clone(&back),
-    });
-    let heard = room.heard_by(back.id);
-    let told = heard.iter().find(|event| event[0] == "task:updated");
-    let payload = &told.expect("told")[1];
-    assert_eq!(payload["updates"], json!({"title": "second"}));
-    assert_eq!(payload["version"], 3);
-}
-
 #[tokio::test]
 async fn a_change_by_a_page_that_cannot_announce_it_is_told_when_the_time_for_that_is_over() {
     let (mut room, [page, tab, _]) = two_tabs();

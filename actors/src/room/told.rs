@@ -4,7 +4,7 @@
 //! knows is looked up in the store.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -63,11 +63,6 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Whether it left another version of a task that was there before.
-    pub(crate) fn is_revision(&self) -> bool {
-        matches!(self.kind, Kind::Updated(_) | Kind::Moved(_))
-    }
-
     /// Whether the request said something of this field.
     pub(crate) fn named(&self, field: TaskField) -> bool {
         match &self.kind {
@@ -158,21 +153,6 @@ impl Told {
             }
         }
         settled
-    }
-
-    /// Tasks of which a session has been left out of more than one change.
-    pub(crate) fn left_out_often(&self, session: SessionId) -> Vec<TaskId> {
-        let mut once = HashSet::new();
-        let mut often = BTreeSet::new();
-        for change in &self.changes {
-            if change.is_revision()
-                && change.untold.contains(&session)
-                && !once.insert(change.task.id)
-            {
-                often.insert(change.task.id);
-            }
-        }
-        often.into_iter().collect()
     }
 
     /// The fields of a change that a session has not heard of by a later one.

@@ -225,15 +225,6 @@ impl RoomState {
         }
     }
 
-    /// Tells a session that is back how tasks are that its page may have changed more than once meanwhile: the answers to
-    /// such changes may have come in another order than the changes were made in, and nobody has announced them.
-    pub(in crate::room) fn tell_often_changed(&mut self, session: SessionId) {
-        for task in self.ledger.told.left_out_often(session) {
-            let missed = self.ledger.told.settle(session, task, Change::is_revision);
-            self.tell_unannounced(task, session, &missed);
-        }
-    }
-
     /// Tells one session of changes of a task that were not announced. The page that made them is among those whose
     /// connection was gone: present values of a task that it has do it no harm, but a new task would be there twice.
     fn tell_unannounced(&mut self, task: TaskId, session: SessionId, missed: &[Change]) {
