@@ -34,7 +34,7 @@ pub use log::Offset;
 pub use parked::Missed;
 use queue::{Item, Place};
 pub use reason::CloseReason;
-use state::State;
+use state::{Answer, State};
 
 /// When a session that does not read is closed.
 #[derive(Clone, Copy, Debug)]
@@ -238,7 +238,16 @@ impl Outbox {
             }
             frames.push(frame);
         }
+        state.answer = (!frames.is_empty()).then_some(Answer::Given);
         frames
+    }
+
+    /// The connection has taken what the last poll was answered.
+    pub fn answer_sent(&self) {
+        let mut state = self.state.lock();
+        if let Link::Polling = state.link {
+            state.answer = Some(Answer::Sent);
+        }
     }
 
     /// What was written to the socket before then has been read.

@@ -120,7 +120,9 @@ impl Registry {
     }
 
     pub(crate) fn add_session(&self, entry: Arc<SessionEntry>, actor: ActorRef<SessionMessage>) {
-        self.returning.insert(entry.pid, Arc::clone(&entry));
+        for pid in entry.pids() {
+            self.returning.insert(pid, Arc::clone(&entry));
+        }
         self.add_live(entry, actor);
     }
 
@@ -137,11 +139,11 @@ impl Registry {
 
     /// Takes over a session that may come back: it can be taken over once.
     pub(crate) fn take_over(&self, entry: &Arc<SessionEntry>) -> bool {
-        self.returning
-            .remove_if(&entry.pid, |_, held| {
-                Arc::ptr_eq(held, entry) && held.yield_place()
-            })
-            .is_some()
+        let is_taken = entry.yield_place();
+        if is_taken {
+            self.forget(entry);
+        }
+        is_taken
     }
 
     /// Puts one entry of a session in the place of another; false where somebody else has done so.
@@ -194,8 +196,10 @@ impl Registry {
     }
 
     fn forget(&self, entry: &Arc<SessionEntry>) {
-        self.returning
-            .remove_if(&entry.pid, |_, held| Arc::ptr_eq(held, entry));
+        for pid in entry.pids() {
+            self.returning
+                .remove_if(&pid, |_, held| Arc::ptr_eq(held, entry));
+        }
     }
 
     /// A session is in these rooms no more.
@@ -228,7 +232,8 @@ impl Registry {
         let seats: Vec<_> = self
             .returning
             .iter()
-            .filter(|entry| entry.is_in(room.key))
+            .filter(|held| *held.key() == held.pid)
+            .flat_map(|entry| entry.seats_in(room.key))
             .map(|entry| (Arc::clone(&entry), entry.has_ended()))
             .collect();
         if room.restarted(now, now - actor::RESTARTS_WITHIN) > actor::RESTARTS_MAX {

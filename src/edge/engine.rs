@@ -220,9 +220,9 @@ impl Request {
             return busy("limit");
         }
         let (connection, upgraded) = Connection::open(context, Transport::Polling);
-        let handshake = connection.outbox.take(usize::MAX);
+        let answer = polling::payload(&connection, &connection.outbox.take(usize::MAX));
         tokio::spawn(task::run_polling(connection, upgraded, place.flatten()));
-        polling::payload(&handshake)
+        answer
     }
 
     /// A request of a session that there is.

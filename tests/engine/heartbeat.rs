@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use collabflow::config::Config;
 use serde_json::json;
 
-use crate::{client::content, house::House};
+use crate::{
+    client::content,
+    house::{House, soon},
+};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -116,4 +119,37 @@ async fn what_was_told_to_a_connection_that_fell_silent_is_told_on_return() {
     back.connect_with(json!({ "token": ada.token, "pid": pid }))
         .await;
     assert_eq!(content(&back.find("42[\"chat").await), "after the ping");
+}
+
+#[tokio::test]
+async fn what_the_last_poll_of_a_silent_connection_was_answered_is_told_on_return() {
+    let house = House::with(|config| {
+        config.engine.ping_interval = Duration::from_secs(2);
+        config.engine.ping_timeout = Duration::from_secs(1);
+    })
+    .await;
+    let ada = house.person("Ada").await;
+    let project = json!(house.project(&ada, &[]).await);
+    let polls = house.polls().await;
+    let pid = polls.connect(&ada).await["pid"].clone();
+    polls
+        .post(format!("421{}", json!(["chat:join", project])))
+        .await;
+    assert!(polls.get().await.1.starts_with("431"));
+    let say = json!(["chat:message", { "channelId": project, "content": "answered" }]);
+    polls.post(format!("42{say}")).await;
+    assert_eq!(content(&polls.get().await.1), "answered");
+
+    // Its posts go on, which says nothing of what it has read.
+    let typing = json!(["chat:typing", { "channelId": project, "isTyping": false }]);
+    let silence = async {
+        while polls.post(format!("42{typing}")).await.0 == 200 {
+            tokio::time::sleep(INTERVAL).await;
+        }
+    };
+    soon("the end of the silence", silence).await;
+    let mut back = house.socket().await;
+    back.connect_with(json!({ "token": ada.token, "pid": pid }))
+        .await;
+    assert_eq!(content(&back.find("42[\"chat").await), "answered");
 }

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{Hello, Node, RecoveryMode, Session};
 use crate::{
+    id::PrivateId,
     key::RoomKey,
     outbox::{Broadcast, Offset, Wire},
     room::{Departure, RoomMessage, Standing},
@@ -74,23 +75,34 @@ impl Node {
 
     /// Begins a session, in the rooms of the one whose place it wants, if there is one.
     fn open_rejoining(&self, hello: Hello) -> Result<Session, ClientError> {
-        let rejoin = self.registry.settings().rejoin;
-        let old = self
-            .replaced(&hello)
-            .filter(|old| rejoin && self.registry.take_over(old));
-        let entry = SessionEntry::new(Arc::new(hello.user), hello.outbox);
+        let Some((old, pid)) = self.succeeded(&hello) else {
+            let entry = SessionEntry::new(Arc::new(hello.user), hello.outbox);
+            let session = self.begin(&entry)?;
+            self.greet(&entry, hello.expires_at);
+            return Ok(session);
+        };
+        old.outbox.replace();
+        if pid != old.pid {
+            old.outbox.disprove();
+        }
+        let user = Arc::new(hello.user);
+        let entry = SessionEntry::succeeding(Arc::clone(&old), pid, user, hello.outbox);
         let session = self.begin(&entry)?;
         self.greet(&entry, hello.expires_at);
-        if let Some(old) = old {
-            old.outbox.replace();
-            for room in old.rooms() {
-                let (old, new) = (Arc::clone(&old), Arc::clone(&entry));
-                self.registry
-                    .room(room)
-                    .send(RoomMessage::Return { old, new });
-            }
+        for room in entry.rooms() {
+            let (old, new) = (Arc::clone(&old), Arc::clone(&entry));
+            self.registry
+                .room(room)
+                .send(RoomMessage::Return { old, new });
         }
         Ok(session)
+    }
+
+    /// Takes over the session whose place a client wants, if it may; and by which secret it has come.
+    fn succeeded(&self, hello: &Hello) -> Option<(Arc<SessionEntry>, PrivateId)> {
+        let old = self.replaced(hello)?;
+        let may_rejoin = self.registry.settings().rejoin;
+        (may_rejoin && self.registry.take_over(&old)).then_some((old, hello.pid?))
     }
 
     /// The answer to CONNECT, or what there is instead of it.

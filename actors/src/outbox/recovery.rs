@@ -56,6 +56,11 @@ impl Outbox {
         state.settle(silent_since, self.limits.bytes_max);
     }
 
+    /// The client has come back without having read anything that it was told here, unless that is proven.
+    pub(crate) fn disprove(&self) {
+        self.state.lock().disprove(self.limits.bytes_max);
+    }
+
     /// Hands the log on to the next connection's outbox, which then tells, behind its greeting, what was told after
     /// this offset, and whatever is told by the way of this outbox from now on. That outbox has to be flushed.
     /// False where not all of that is known any more.

@@ -14,6 +14,15 @@ use super::{
 };
 use crate::metrics;
 
+/// How far the answer to a poll has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It has not been sent, or not all of it.
+    Given,
+    /// The connection has taken it: it is on its way as much as what is written to a socket.
+    Sent,
+}
+
 /// Frames that one write takes at most.
 const FRAMES_PER_WRITE: usize = 32;
 /// Frames written to a socket that are remembered until they are proven to be read.
@@ -29,6 +38,10 @@ pub(super) struct State {
     /// When the ping was put in line that is not answered yet.
     pub(super) pinged: Option<Instant>,
     pub(super) closed: Option<CloseReason>,
+    /// Of the last poll, while nothing has followed it.
+    pub(super) answer: Option<Answer>,
+    /// What was read, and what was not, is decided.
+    is_settled: bool,
     /// Of sessions that keep no log.
     pub(super) unproven: Unproven,
     /// Of sessions that can recover.
@@ -46,6 +59,8 @@ impl State {
             blocked_since: None,
             pinged: None,
             closed: None,
+            answer: None,
+            is_settled: false,
             unproven: Unproven::default(),
             log: None,
             counted: Some(metrics::Connected::new("polling")),
@@ -78,6 +93,7 @@ impl State {
 
     /// Whoever polls again, or upgrades, has read all that its polls were answered with.
     pub(super) fn prove_polled(&mut self) {
+        self.answer = None;
         self.unproven.prove_all();
         if let Some(log) = &mut self.log {
             log.prove_polled();
@@ -85,16 +101,15 @@ impl State {
     }
 
     pub(super) fn park(&mut self, bytes_max: usize) {
-        let unanswered = match self.link {
+        let unread = match self.link {
             Link::Gone(_) | Link::Moved(_) => return,
-            // The poll that would have proven that these arrived never came.
-            Link::Polling => self.unproven.take_all(),
-            Link::Socket(_) => Unread::default(),
+            Link::Polling if self.answer == Some(Answer::Given) => self.unproven.take_all(),
+            Link::Polling | Link::Socket(_) => Unread::default(),
         };
         metrics::frames_dropped("closed", self.queue.passing());
         self.counted = None;
         let mut parked = Parked::default();
-        parked.push_front(unanswered, bytes_max);
+        parked.push_front(unread, bytes_max);
         for (room, frame) in self.queue.drain() {
             parked.push(room, frame, bytes_max);
         }
@@ -102,11 +117,28 @@ impl State {
         self.link = Link::Gone(Box::new(parked));
     }
 
-    /// What was written since the connection fell silent was not read; where it did not, everything was.
+    /// What was written since the connection fell silent was not read, nor was the answer to a poll that no other poll
+    /// followed. Where it did not fall silent, everything was read, as far as one can know.
     pub(super) fn settle(&mut self, silent_since: Option<Instant>, bytes_max: usize) {
-        let unread = silent_since.map(|since| self.unproven.unread_since(since));
-        self.unproven.prove_all();
-        if let (Link::Gone(parked), Some(unread)) = (&mut self.link, unread) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let unread = match silent_since {
+            None => return,
+            Some(_) if self.answer.is_some() => self.unproven.take_all(),
+            Some(since) => self.unproven.take_since(since),
+        };
+        self.put_back(unread, bytes_max);
+    }
+
+    /// Nothing that is not proven was read.
+    pub(super) fn disprove(&mut self, bytes_max: usize) {
+        let unread = self.unproven.take_all();
+        self.put_back(unread, bytes_max);
+    }
+
+    fn put_back(&mut self, unread: Unread, bytes_max: usize) {
+        if let Link::Gone(parked) = &mut self.link {
             parked.push_front(unread, bytes_max);
         }
     }

@@ -243,6 +243,39 @@ async fn what_a_poll_was_answered_is_missed_unless_another_poll_follows() {
 }
 
 #[tokio::test]
+async fn an_answer_that_its_connection_has_taken_is_read_unless_the_client_falls_silent() {
+    let polled = || {
+        let outbox = Outbox::for_tests();
+        outbox.push_durable(ROOM, &frame("answered"));
+        assert_eq!(outbox.take(100), [frame("answered")]);
+        outbox.push_durable(ROOM, &frame("queued"));
+        outbox.answer_sent();
+        outbox
+    };
+    let cut = polled();
+    cut.end(CloseReason::ConnectionLost, None);
+    assert_eq!(missed(&cut, ROOM), ["queued"]);
+    let silent = polled();
+    let pinged_later = Instant::now() + Duration::from_secs(20);
+    silent.end(CloseReason::PingTimeout, Some(pinged_later));
+    assert_eq!(missed(&silent, ROOM), ["answered", "queued"]);
+}
+
+#[tokio::test]
+async fn who_has_read_nothing_misses_all_that_is_not_proven() {
+    let (outbox, _) = outbox(1000);
+    outbox.push_durable(ROOM, &frame("proven"));
+    outbox.flush();
+    outbox.prove_read(Instant::now());
+    outbox.push_durable(ROOM, &frame("written"));
+    outbox.flush();
+    outbox.end(CloseReason::PeerClosed, None);
+    outbox.push_durable(ROOM, &frame("later"));
+    outbox.disprove();
+    assert_eq!(missed(&outbox, ROOM), ["written", "later"]);
+}
+
+#[tokio::test]
 async fn an_upgrade_proves_that_the_last_poll_was_read() {
     let outbox = Outbox::for_tests();
     outbox.push_durable(ROOM, &frame("read"));

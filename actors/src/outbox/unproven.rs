@@ -17,7 +17,7 @@ pub(super) struct Unproven {
     forgotten: Vec<(RoomKey, Instant)>,
 }
 
-/// What was not read, before anything that was never written.
+/// What is taken to be unread, before anything that was never written.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     pub(super) frames: Vec<(RoomKey, Frame)>,
@@ -57,13 +57,16 @@ impl Unproven {
         *self = Self::default();
     }
 
-    /// What was written at or after `since` was not read, the rest was.
-    pub(super) fn unread_since(&mut self, since: Instant) -> Unread {
-        self.prove(since);
-        self.take_all()
+    /// Takes what was written at or after `since`.
+    pub(super) fn take_since(&mut self, since: Instant) -> Unread {
+        let start = self.frames.partition_point(|(at, ..)| *at < since);
+        let is_since = |(_, at): &mut (RoomKey, Instant)| *at >= since;
+        let frames = self.frames.split_off(start);
+        let forgotten = self.forgotten.extract_if(.., is_since).collect();
+        Self { frames, forgotten }.take_all()
     }
 
-    /// Nothing of it was read.
+    /// Takes all of it.
     pub(super) fn take_all(&mut self) -> Unread {
         let Self { frames, forgotten } = std::mem::take(self);
         Unread {

@@ -94,17 +94,22 @@ impl RoomState {
         new: &Arc<SessionEntry>,
         now: Instant,
     ) {
-        // A session that was taken over while it still seemed connected is away from now on.
-        self.away(old, now);
-        if self.members.remove(old).is_none() {
-            return;
+        let was_in = old.is_in(self.key);
+        self.vacate(old, now);
+        if !was_in {
+            return new.left(self.key);
         }
-        old.left(self.key);
         if !new.restore(self.key) {
             return;
         }
         self.ledger.told.returned(old.id, new.id);
-        self.seat(new, now);
+        if !new.has_ended() {
+            self.seat(new, now);
+        } else if self.members.add(Arc::clone(new)) {
+            // Its connection is gone as well. For the others the user is still within the grace of the first drop.
+            self.members.set_away(new, now);
+            self.ledger.told.closed(new.id, new.user_id(), now);
+        }
         self.effects.push(Effect::Replay {
             old: Arc::clone(old),
             new: Arc::clone(new),
@@ -127,9 +132,19 @@ impl RoomState {
         self.tell_users(new.id);
     }
 
-    /// Takes away the seat of a session that is away and may not come back to it.
-    pub(super) fn unseat(&mut self, old: &Arc<SessionEntry>, now: Instant) {
-        // It may have been taken over while it still seemed connected.
+    /// Takes away the seat of a session that is away, and that the one in its place may not have.
+    pub(super) fn unseat(
+        &mut self,
+        old: &Arc<SessionEntry>,
+        new: &Arc<SessionEntry>,
+        now: Instant,
+    ) {
+        self.vacate(old, now);
+        new.left(self.key);
+    }
+
+    /// A session that was taken over while it still seemed connected is away from now on, and without a seat.
+    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) {
         self.away(old, now);
         old.left(self.key);
         self.members.remove(old);

@@ -43,6 +43,13 @@ pub(crate) fn session(n: u8) -> Arc<SessionEntry> {
     SessionEntry::new(user(n), Outbox::for_tests())
 }
 
+/// The session of an old one's user that is to get its rooms.
+pub(crate) fn successor(old: &Arc<SessionEntry>) -> Arc<SessionEntry> {
+    let (old, user) = (Arc::clone(old), Arc::clone(&old.user));
+    let pid = old.pid;
+    SessionEntry::succeeding(old, pid, user, Outbox::for_tests())
+}
+
 pub(crate) const PROJECT: ProjectId = ProjectId(ObjectId::from_bytes([100; 12]));
 pub(crate) const WORKSPACE: WorkspaceId = WorkspaceId(ObjectId::from_bytes([101; 12]));
 pub(crate) const TASK: TaskId = TaskId(ObjectId::from_bytes([102; 12]));

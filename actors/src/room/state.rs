@@ -246,7 +246,7 @@ impl RoomState {
 
     fn deny(&mut self, asked: Asked, denied: Denied, now: Instant) {
         match asked {
-            Asked::Return { old, .. } => self.unseat(&old, now),
+            Asked::Return { old, new } => self.unseat(&old, &new, now),
             Asked::Vouch(_, asked) => {
                 let standing = match denied {
                     Denied::NotFound => Standing::Gone,
@@ -311,7 +311,7 @@ impl RoomState {
     fn fail(&mut self, asked: Asked, error: &StoreError, now: Instant) {
         match asked {
             // Whether it may still sit there cannot be known.
-            Asked::Return { old, .. } => self.unseat(&old, now),
+            Asked::Return { old, new } => self.unseat(&old, &new, now),
             // Dropping it says that nothing can be said.
             Asked::Vouch(..) => {}
             Asked::Join(_, reply)

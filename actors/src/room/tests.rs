@@ -14,7 +14,7 @@ mod recovery;
 
 use super::{
     effect::{Answer, Request},
-    fixture::{TASK, TestRoom, patch, session, task, title, user},
+    fixture::{TASK, TestRoom, patch, session, successor, task, title, user},
     message::{Author, Departure, RoomMessage},
 };
 use crate::{
@@ -456,7 +456,7 @@ async fn a_session_that_is_back_takes_its_seat_and_the_user_never_left() {
     let (mut room, [_, _, other]) = two_tabs();
     room.send(RoomMessage::Away(Arc::clone(&other)));
     assert_eq!(room.take_told(), []);
-    let back = session(2);
+    let back = successor(&other);
     room.send(RoomMessage::Return {
         old: other,
         new: Arc::clone(&back),
@@ -575,6 +575,46 @@ async fn a_session_that_has_ended_gets_into_no_room() {
     room.join(&entry);
     assert!(room.state.members().is_empty());
     assert_eq!(room.take_told(), []);
+}
+
+#[tokio::test]
+async fn a_session_that_has_left_the_room_meanwhile_does_not_give_it_on() {
+    let (mut room, [_, _, other]) = two_tabs();
+    let back = successor(&other);
+    let left = RoomMessage::Depart(Arc::clone(&other), Departure::Left, Reply::nobody());
+    room.send(left);
+    room.send(RoomMessage::Return {
+        old: other,
+        new: Arc::clone(&back),
+    });
+    assert!(!back.is_in(room.state.key()));
+    assert_eq!(back.rooms(), []);
+    assert!(room.state.members().get(back.id).is_none());
+}
+
+#[tokio::test]
+async fn a_session_that_is_away_again_before_its_seat_is_given_back_gets_it_and_gives_it_on() {
+    let (mut room, [_, _, other]) = two_tabs();
+    room.send(RoomMessage::Away(Arc::clone(&other)));
+    let back = successor(&other);
+    assert_eq!(back.end(true), Some((vec![room.state.key()], true)));
+    room.send(RoomMessage::Away(Arc::clone(&back)));
+    room.send(RoomMessage::Return {
+        old: other,
+        new: Arc::clone(&back),
+    });
+    let seat = room.state.members().get(back.id).expect("a seat");
+    assert!(seat.is_away());
+    let again = successor(&back);
+    room.send(RoomMessage::Return {
+        old: back,
+        new: Arc::clone(&again),
+    });
+    let seat = room.state.members().get(again.id).expect("a seat");
+    assert!(!seat.is_away());
+    room.take_told();
+    room.pass(Duration::from_secs(10));
+    assert_eq!(room.take_told(), [], "the user never left");
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use crate::{
 pub(crate) struct SessionEntry {
     pub(crate) id: SessionId,
     pub(crate) pid: PrivateId,
+    /// The secret by which the client came back. It knows no other until it has read the answer to its CONNECT.
+    pub(crate) former_pid: Option<PrivateId>,
     pub(crate) user: Arc<UserBrief>,
     pub(crate) outbox: Arc<Outbox>,
     rooms: Mutex<Rooms>,
@@ -28,6 +30,14 @@ pub(crate) struct SessionEntry {
 struct Rooms {
     joined: Vec<Joined>,
     life: Life,
+    returning: Option<Box<Returning>>,
+}
+
+/// Whose place the session has taken, and the rooms that have not given it that place yet.
+#[derive(Debug)]
+struct Returning {
+    old: Arc<SessionEntry>,
+    rooms: Vec<RoomKey>,
 }
 
 /// What there is of the session. It gets into rooms by itself only while it is connected.
@@ -50,14 +60,40 @@ struct Joined {
 
 impl SessionEntry {
     pub(crate) fn new(user: Arc<UserBrief>, outbox: Arc<Outbox>) -> Arc<Self> {
-        let (id, pid) = (SessionId::random(), PrivateId::random());
-        Arc::new(Self {
-            id,
-            pid,
+        Arc::new(Self::with_rooms(user, outbox, None, Rooms::default()))
+    }
+
+    /// A new session that is to get the rooms of another one, by whose secret `former_pid` it has come. Each of these
+    /// rooms is to hear of it.
+    pub(crate) fn succeeding(
+        old: Arc<Self>,
+        former_pid: PrivateId,
+        user: Arc<UserBrief>,
+        outbox: Arc<Outbox>,
+    ) -> Arc<Self> {
+        let rooms = old.rooms();
+        let returning = (!rooms.is_empty()).then(|| Box::new(Returning { old, rooms }));
+        let rooms = Rooms {
+            returning,
+            ..Rooms::default()
+        };
+        Arc::new(Self::with_rooms(user, outbox, Some(former_pid), rooms))
+    }
+
+    fn with_rooms(
+        user: Arc<UserBrief>,
+        outbox: Arc<Outbox>,
+        former_pid: Option<PrivateId>,
+        rooms: Rooms,
+    ) -> Self {
+        Self {
+            id: SessionId::random(),
+            pid: PrivateId::random(),
+            former_pid,
             user,
             outbox,
-            rooms: Mutex::default(),
-        })
+            rooms: Mutex::new(rooms),
+        }
     }
 
     /// The same session on another connection, in those of its rooms that are kept. Each room is to hear of it.
@@ -69,28 +105,29 @@ impl SessionEntry {
     ) -> Arc<Self> {
         let mut joined = old.rooms.lock().joined.clone();
         joined.retain(|joined| is_kept(joined.room));
-        let life = Life::Connected;
+        let rooms = Rooms {
+            joined,
+            ..Rooms::default()
+        };
         Arc::new(Self {
             id: old.id,
             pid: old.pid,
-            user,
-            outbox,
-            rooms: Mutex::new(Rooms { joined, life }),
+            ..Self::with_rooms(user, outbox, None, rooms)
         })
+    }
+
+    /// The secrets by which its client may come back.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = PrivateId> {
+        [Some(self.pid), self.former_pid].into_iter().flatten()
     }
 
     pub(crate) fn user_id(&self) -> UserId {
         self.user.id
     }
 
-    /// The rooms it is in now.
+    /// The rooms it is in now, or is to get back.
     pub(crate) fn rooms(&self) -> Vec<RoomKey> {
-        self.rooms
-            .lock()
-            .joined
-            .iter()
-            .map(|joined| joined.room)
-            .collect()
+        self.rooms.lock().all()
     }
 
     pub(crate) fn room_count(&self) -> usize {
@@ -103,6 +140,19 @@ impl SessionEntry {
             .joined
             .iter()
             .any(|joined| joined.room == room)
+    }
+
+    /// The entries that hold a seat in a room for this session: its own, and those whose seats it is still to get.
+    pub(crate) fn seats_in(self: &Arc<Self>, room: RoomKey) -> Vec<Arc<Self>> {
+        let mut seats = Vec::new();
+        let mut next = Some(Arc::clone(self));
+        while let Some(entry) = next {
+            next = entry.rooms.lock().predecessor(room);
+            if entry.is_in(room) {
+                seats.push(entry);
+            }
+        }
+        seats
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -118,10 +168,10 @@ impl SessionEntry {
         if rooms.life != Life::Connected {
             return None;
         }
-        let is_away = may_return && (is_recoverable || !rooms.joined.is_empty());
+        let all = rooms.all();
+        let is_away = may_return && (is_recoverable || !all.is_empty());
         rooms.life = if is_away { Life::Away } else { Life::Over };
-        let joined = rooms.joined.iter().map(|joined| joined.room).collect();
-        Some((joined, is_away))
+        Some((all, is_away))
     }
 
     /// Another entry takes this one's place, connected or away; false where it is over. It happens once.
@@ -164,10 +214,11 @@ impl SessionEntry {
         )
     }
 
-    /// Gives a room back, unless the session has ended, or has moved on to another room of that kind.
+    /// Gives back a room that the session is to get; false where it has left that, or has moved on to another room of
+    /// that kind. It need not be connected any more: it may be back once again.
     pub(crate) fn restore(&self, room: RoomKey) -> bool {
         let mut rooms = self.rooms.lock();
-        if rooms.life != Life::Connected {
+        if !rooms.forget_return(room) {
             return false;
         }
         if rooms.joined.iter().any(|joined| joined.room == room) {
@@ -192,11 +243,45 @@ impl SessionEntry {
         self.outbox.forget(room);
     }
 
-    /// The session is in that room no more.
+    /// The session is in that room no more, and does not get it back either.
     pub(crate) fn left(&self, room: RoomKey) {
-        self.rooms
-            .lock()
-            .joined
-            .retain(|joined| joined.room != room);
+        let mut rooms = self.rooms.lock();
+        rooms.joined.retain(|joined| joined.room != room);
+        rooms.forget_return(room);
+    }
+}
+
+impl Rooms {
+    fn all(&self) -> Vec<RoomKey> {
+        let joined = self.joined.iter().map(|joined| joined.room);
+        let mut all: Vec<_> = joined.collect();
+        let awaited = self.returning.iter().flat_map(|returning| &returning.rooms);
+        for room in awaited {
+            if !all.contains(room) {
+                all.push(*room);
+            }
+        }
+        all
+    }
+
+    /// The entry from which the session is still to get that room.
+    fn predecessor(&self, room: RoomKey) -> Option<Arc<SessionEntry>> {
+        let returning = self.returning.as_ref()?;
+        let is_awaited = returning.rooms.contains(&room);
+        is_awaited.then(|| Arc::clone(&returning.old))
+    }
+
+    /// The session does not wait for that room any more; false where it did not.
+    fn forget_return(&mut self, room: RoomKey) -> bool {
+        let Some(returning) = &mut self.returning else {
+            return false;
+        };
+        let awaited = returning.rooms.len();
+        returning.rooms.retain(|awaited| *awaited != room);
+        let is_forgotten = returning.rooms.len() < awaited;
+        if returning.rooms.is_empty() {
+            self.returning = None;
+        }
+        is_forgotten
     }
 }

@@ -1,7 +1,7 @@
 //! Long-polling: a GET waits for frames, a POST brings messages. One of each at a time; a second one is a client that
 //! has lost its way, and ends the connection.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::{Buf, Bytes, BytesMut};
 use collabflow_actors::outbox::CloseReason;
@@ -9,8 +9,9 @@ use collabflow_protocol::{
     engine::{self, HandshakeError, Part},
     frame::Frame,
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use warp::{
+    Reply,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     reply::Response,
 };
@@ -31,9 +32,9 @@ pub(super) async fn get(connection: &Arc<Connection>) -> Response {
         connection,
         is_answered: false,
     };
-    let response = payload(&frames(connection).await);
+    let frames = frames(connection).await;
     waiting.is_answered = true;
-    response
+    payload(connection, &frames)
 }
 
 /// What a poll is answered with; waits for it.
@@ -159,15 +160,23 @@ pub(super) fn refusal(error: HandshakeError) -> Response {
     response
 }
 
-pub(super) fn payload(frames: &[Frame]) -> Response {
+/// The answer to a poll. The outbox hears when the HTTP connection takes it, which it does not where it has ended.
+pub(super) fn payload(connection: &Connection, frames: &[Frame]) -> Response {
     let body = engine::encode_payload(frames.iter().map(Frame::as_text));
-    let mut response = Response::new(body.into());
+    let length = HeaderValue::from(body.len());
+    let outbox = Arc::clone(&connection.outbox);
+    let body = std::iter::once_with(move || {
+        outbox.answer_sent();
+        Ok::<_, Infallible>(body)
+    });
+    let mut response = warp::reply::stream(stream::iter(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; charset=UTF-8"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LENGTH, length);
     response
 }
 

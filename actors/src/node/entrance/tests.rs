@@ -19,6 +19,8 @@ use crate::{
     },
 };
 
+mod rejoin;
+
 const PATIENCE: Duration = Duration::from_secs(5);
 
 struct Stage {
@@ -26,6 +28,7 @@ struct Stage {
     store: Arc<MemoryStore>,
     project: ProjectId,
     user: Arc<UserBrief>,
+    asks_recovery: bool,
 }
 
 /// A connection that polls.
@@ -65,6 +68,7 @@ impl Stage {
             store,
             project,
             user,
+            asks_recovery: true,
         }
     }
 
@@ -76,7 +80,7 @@ impl Stage {
             expires_at: None,
             outbox: Arc::clone(&outbox),
             pid: before.map(|(line, _)| line.pid.parse().expect("a pid")),
-            asks_recovery: true,
+            asks_recovery: self.asks_recovery,
             offset: before.and_then(|(_, offset)| offset.parse().ok()),
         };
         let session = timeout(PATIENCE, self.node.open_session(hello))

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::{super::effect::Audience, QUIET_MIN};
 use crate::{
     room::{
-        fixture::{TestRoom, session, user},
+        fixture::{TestRoom, session, successor, user},
         message::{Departure, RoomMessage},
     },
     session::{entry::SessionEntry, reply::Reply},
@@ -21,7 +21,6 @@ struct Crush {
 }
 
 struct Client {
-    user: u8,
     entry: Arc<SessionEntry>,
     is_in: bool,
     online: HashSet<UserId>,
@@ -35,7 +34,6 @@ impl Crush {
         room.members.roles = (1..=members).map(|n| (user(n).id, Role::Member)).collect();
         let clients = (1..=users).flat_map(|n| std::iter::repeat_n(n, tabs));
         let clients = clients.map(|user| Client {
-            user,
             entry: session(user),
             is_in: false,
             online: HashSet::new(),
@@ -75,7 +73,7 @@ impl Crush {
         self.hear();
         self.pass(pause);
         let client = &mut self.clients[at];
-        client.entry = session(client.user);
+        client.entry = successor(&old);
         client.is_in = true;
         let new = Arc::clone(&client.entry);
         self.room.send(RoomMessage::Return { old, new });

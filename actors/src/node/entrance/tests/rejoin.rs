@@ -1,0 +1,116 @@
+//! Rejoins whose answers are lost, and that are cut short.
+
+use std::io::{self, IoSlice};
+
+use super::*;
+use crate::outbox::{CloseReason, Socket};
+
+/// A socket of a connection that is dead, which the system does not know yet: it takes everything.
+struct Dead;
+
+impl Socket for Dead {
+    fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(bufs.iter().map(|buf| buf.len()).sum())
+    }
+
+    fn say_goodbye(&mut self, _: CloseReason) {}
+}
+
+impl Stage {
+    async fn rejoining() -> (Self, Line) {
+        let stage = Self {
+            asks_recovery: false,
+            ..Self::set().await
+        };
+        let line = stage.connect(None).await;
+        line.join(stage.project).await;
+        (stage, line)
+    }
+
+    async fn return_as(&self, before: &Line) -> Line {
+        self.connect(Some((before, ""))).await
+    }
+}
+
+impl Line {
+    async fn drop_out(&self) {
+        self.outbox.end(CloseReason::ConnectionLost, None);
+        self.session.end(Ended::Dropped);
+        let ended = async {
+            while !self.session.entry.has_ended() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, ended).await.expect("it ends");
+    }
+}
+
+fn names(heard: &[String]) -> Vec<String> {
+    told(heard).into_iter().map(|(name, _)| name).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_that_it_is_back_returns_by_the_secret_that_it_knows() {
+    let (stage, before) = Stage::rejoining().await;
+    before.drop_out().await;
+    for missed in ["one", "two", "three"] {
+        stage.tell(missed).await;
+        let lost = stage.return_as(&before).await;
+        lost.outbox.attach(Box::new(Dead));
+        // The room answers in order: what it was to say to this connection is said.
+        stage.tell(&format!("behind {missed}")).await;
+        lost.drop_out().await;
+    }
+    let after = stage.return_as(&before).await;
+    stage.tell("last").await;
+    let heard = after.heard(r#""name":"last""#).await;
+    let expected = [
+        "one",
+        "behind one",
+        "two",
+        "behind two",
+        "three",
+        "behind three",
+        "last",
+    ];
+    assert_eq!(names(&heard), expected);
+    assert!(heard.iter().any(|text| text.contains("room:users")));
+    stage.node.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_that_it_is_back_is_told_nothing_again() {
+    let (stage, before) = Stage::rejoining().await;
+    before.drop_out().await;
+    stage.tell("one").await;
+    let back = stage.return_as(&before).await;
+    back.outbox.attach(Box::new(Dead));
+    stage.tell("two").await;
+    back.drop_out().await;
+    let after = stage.return_as(&back).await;
+    stage.tell("three").await;
+    let heard = after.heard(r#""name":"three""#).await;
+    assert_eq!(names(&heard), ["three"]);
+    let stranger = stage.return_as(&before).await;
+    stage.tell("four").await;
+    assert_eq!(stranger.session.entry.rooms(), [], "that secret is spent");
+    stage.node.stop().await;
+}
+
+#[tokio::test]
+async fn a_rejoin_that_is_cut_before_its_rooms_know_of_it_costs_no_room() {
+    let (stage, before) = Stage::rejoining().await;
+    before.drop_out().await;
+    stage.tell("missed").await;
+    stage.store.hold(Calls::All);
+    let mut line = stage.return_as(&before).await;
+    for _ in 0..3 {
+        line.drop_out().await;
+        line = stage.return_as(&line).await;
+    }
+    stage.store.release();
+    stage.tell("after").await;
+    let heard = line.heard(r#""name":"after""#).await;
+    assert_eq!(names(&heard), ["missed", "after"]);
+    stage.node.stop().await;
+}
