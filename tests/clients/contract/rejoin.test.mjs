@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { eventually } from "../lib/eventually.mjs";
 import { Proxy } from "../lib/proxy.mjs";
 import { objectId } from "../lib/tokens.mjs";
 import { TRANSPORTS, connect } from "./client.mjs";
@@ -183,6 +184,24 @@ describe("a rejoin", () => {
     await board.mark();
     await client.do("chat:join", board.channel._id);
     await board.chatSilent(client);
+  });
+
+  it("is not lost with its answer, though that is lost three times in a row", async () => {
+    const { proxy, board, watcher, client } = await scene();
+    const gone = client.happens("disconnect");
+    proxy.mute();
+    proxy.cut({ way: "hard" });
+    await gone;
+    for (let lost = 1; lost <= 3; lost++) {
+      await eventually("an answer is lost", () => proxy.muted >= lost);
+      await board.task({ title: `Task ${lost}` });
+      if (lost === 3) proxy.unmute();
+      proxy.cut({ way: "hard" });
+    }
+    const heard = await hear(client, { "room:users": 1 });
+    const titles = heard.filter(({ event }) => event === "task:created").map(({ data }) => data.task.title);
+    assert.deepEqual(titles, ["Task 1", "Task 2", "Task 3"]);
+    await board.silent(client);
   });
 
   it("gives nothing for the pid of somebody else", async () => {

@@ -15,6 +15,9 @@ export class Proxy {
   #target;
   #links = new Set();
   #refused = "none";
+  #mute = false;
+  /** How many connections have lost an answer to `mute()`. */
+  muted = 0;
   /** How many connections `cut` has ended. */
   cuts = 0;
   /** How many orderly cuts the server did not answer by closing its side within 5 s. */
@@ -59,6 +62,15 @@ export class Proxy {
     this.#refused = "none";
   }
 
+  /** Lets WebSockets open from now on, and keeps from their clients all that the server says after their first message. */
+  mute() {
+    this.#mute = true;
+  }
+
+  unmute() {
+    this.#mute = false;
+  }
+
   async close() {
     this.#server.close();
     for (const link of this.#links) link.reset();
@@ -91,6 +103,7 @@ export class Proxy {
     client.once("data", (first) => {
       link.realtime = REALTIME.test(first.toString("latin1", 0, 32));
       if (link.realtime && this.#refused === "realtime") link.reset();
+      if (link.realtime && this.#mute) client.once("data", () => this.#silence(client, upstream));
     });
     client.pipe(upstream);
     upstream.pipe(client);
@@ -104,5 +117,13 @@ export class Proxy {
     upstream.on("error", () => {}); // "close" follows
     // The client's end follows once it has been given all that the server wrote.
     upstream.on("close", () => (client.writableFinished ? end() : client.end(() => client.destroy())));
+  }
+
+  #silence(client, upstream) {
+    upstream.unpipe(client);
+    upstream.once("data", () => {
+      this.muted += 1;
+    });
+    upstream.resume();
   }
 }
