@@ -155,7 +155,13 @@ impl Outbox {
         }
         state.queue.push(item);
         if state.queue.bytes_unexcused() > self.limits.bytes_max {
-            self.close_locked(state, CloseReason::OutboxFull);
+            // Only what the client does not take is too much for it.
+            if state.blocked_since.is_none() {
+                self.write_locked(state);
+            }
+            if state.queue.bytes_unexcused() > self.limits.bytes_max {
+                self.close_locked(state, CloseReason::OutboxFull);
+            }
             return false;
         }
         !std::mem::replace(&mut state.is_dirty, true)

@@ -127,6 +127,17 @@ async fn a_full_outbox_closes_its_session() {
     assert!(!outbox.push(&frame("more")));
 }
 
+#[tokio::test]
+async fn a_burst_that_the_socket_takes_is_not_too_much() {
+    let (outbox, wall) = outbox(100);
+    for _ in 0..10 {
+        outbox.push(&frame(&"x".repeat(60)));
+    }
+    outbox.flush();
+    assert_eq!(outbox.closed(), None);
+    assert!(wall.0.lock().bytes.len() >= 600);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_outbox_whose_socket_takes_nothing_for_too_long_closes_its_session() {
     let (outbox, wall) = outbox(1_000);
