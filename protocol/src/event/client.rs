@@ -121,7 +121,7 @@ impl ClientEvent {
             )?))),
             "chat:join" => Ok(Self::ChatJoin(sole_id(payload, "channelId")?)),
             "chat:leave" => Ok(Self::ChatLeave(sole_id(payload, "channelId")?)),
-            "task:create" => create(&object(payload)?, unknown),
+            "task:create" => create(object(payload)?, unknown),
             "task:update" => update(&object(payload)?, unknown),
             "task:delete" => delete(&object(payload)?, unknown),
             "task:move" => move_task(&object(payload)?, unknown),
@@ -158,13 +158,16 @@ fn object(payload: Option<&&RawValue>) -> Result<Map<String, Value>, ClientError
         })
 }
 
-fn create(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent, ClientError> {
-    let mut fields = Fields::new(payload);
+fn create(mut payload: Map<String, Value>, unknown: Unknown) -> Result<ClientEvent, ClientError> {
+    let mut fields = Fields::new(&payload);
     let project = fields.required_id("projectId");
-    let task = fields.required_object("task");
+    fields.required_object("task");
     let client_id = fields.optional_text("clientId", 1..=64);
     fields.finish(unknown)?;
-    let sent = task.cloned().unwrap_or_default();
+    let sent = match payload.remove("task") {
+        Some(Value::Object(task)) => task,
+        _ => Map::new(),
+    };
     let id = sent
         .get("_id")
         .and_then(Value::as_str)
@@ -188,13 +191,14 @@ fn update(payload: &Map<String, Value>, unknown: Unknown) -> Result<ClientEvent,
     let updates = fields.required_object("updates");
     let expected = fields.whole("expectedVersion");
     fields.finish(unknown)?;
-    let updates = updates.cloned().unwrap_or_default();
+    let nothing = Map::new();
+    let updates = updates.unwrap_or(&nothing);
     let is_whole = updates
         .get("_id")
         .and_then(Value::as_str)
         .is_some_and(|id| id.parse() == Ok(task));
-    let patch = TaskPatch::parse(&updates, unknown).map_err(|error| below("updates", error));
-    let whole = is_whole.then_some(updates);
+    let patch = TaskPatch::parse(updates, unknown).map_err(|error| below("updates", error));
+    let whole = is_whole.then(|| updates.clone());
     Ok(ClientEvent::Task(
         project,
         Box::new(TaskCommand::Update {
