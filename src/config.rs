@@ -53,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// Heartbeats and upgrades.
     pub engine: Engine,
+    /// How to end.
+    pub shutdown: Shutdown,
     /// Who is online.
     pub presence: Presence,
     /// Coming back after a drop.

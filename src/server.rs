@@ -1,12 +1,19 @@
 //! The server: one node over the embedded store, and the edge around it, from start to end.
 
+mod drain;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use collabflow_actors::{node::Node, store::Store};
 use collabflow_protocol::error::ClientError;
 use hyper::{Request, body::Incoming};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+    task::JoinHandle,
+};
 use tower_service::Service as _;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
@@ -24,8 +31,8 @@ use crate::{
     telemetry,
 };
 
-/// How long requests may take to finish once the server ends.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long requests and connections may take to finish once the server has closed them.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A server that is running.
 pub struct Server {
@@ -43,11 +50,16 @@ pub struct Server {
 /// # Errors
 /// When the data cannot be opened, or the address is taken.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let within = config.shutdown.drain;
     let server = Server::start(config).await?;
     telemetry::listening(server.address);
-    told_to_end().await?;
-    tracing::info!("ending");
-    server.stop().await
+    signals.next().await;
+    tracing::info!(within = ?within, "draining; a second signal ends at once");
+    tokio::select! {
+        drained = server.drain(within) => drained,
+        () = signals.next() => anyhow::bail!("ended by a second signal, without waiting for connections"),
+    }
 }
 
 impl Server {
@@ -80,11 +92,12 @@ impl Server {
         let settings = ListenerSettings {
             connections_max: config.limits.connections,
             header_timeout: config.limits.header_timeout,
-            drain: DRAIN,
+            drain: LAST_WORDS,
         };
         let config = Arc::new(config);
+        let draining = Arc::clone(&engine);
         let edge = Edge {
-            routes: health::routes(store)
+            routes: health::routes(store, move || draining.is_draining())
                 .or(metrics::routes(node.clone()))
                 .unify()
                 .or(engine::routes(Arc::clone(&engine)))
@@ -127,6 +140,16 @@ impl Server {
         &self.node
     }
 
+    /// Ends without hurry: takes no new sessions, closes those that there are in batches, and then stops.
+    ///
+    /// # Errors
+    /// When the accept loop had broken.
+    pub async fn drain(self, within: Duration) -> anyhow::Result<()> {
+        self.engine.refuse_new();
+        drain::sessions(&self.node, within).await;
+        self.stop().await
+    }
+
     /// Closes every connection, lets requests finish, and leaves everything that was acknowledged on disk.
     ///
     /// # Errors
@@ -134,6 +157,7 @@ impl Server {
     pub async fn stop(self) -> anyhow::Result<()> {
         // The listener may have ended by itself.
         let _ = self.end.send(());
+        self.engine.refuse_new();
         self.engine.close_all();
         self.accepting.await.context("the accept loop broke")?;
         self.node.stop().await;
@@ -188,10 +212,24 @@ impl Edge {
     }
 }
 
-async fn told_to_end() -> std::io::Result<()> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminated.recv() => Ok(()),
+/// The signals that tell the process to end, heard from the start on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

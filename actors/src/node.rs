@@ -227,6 +227,12 @@ impl Node {
         self.registry.broken()
     }
 
+    /// Where the frames of each live session go.
+    #[must_use]
+    pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        self.registry.outboxes()
+    }
+
     /// Sets the gauges of sessions, rooms and queues to what they are now.
     pub fn measure(&self) {
         self.registry.measure();

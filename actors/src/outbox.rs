@@ -205,6 +205,9 @@ impl Outbox {
                 Err(_) => return self.close_locked(state, CloseReason::ConnectionLost),
             }
         }
+        if let Some(reason) = state.closing {
+            self.close_locked(state, reason);
+        }
     }
 
     /// From now on, frames go to this socket; first those that wait. Whoever comes from polling has read all that its
@@ -303,6 +306,24 @@ impl Outbox {
             self.write_locked(&mut state);
         }
         self.close_locked(&mut state, reason);
+    }
+
+    /// Closes the connection as soon as all that waits is written. One that polls is closed by the answer to a poll, so
+    /// that its client hears of it; as long as none comes, it stays open. Whoever asks for this closes it in the end.
+    pub fn close_when_flushed(&self, reason: CloseReason) {
+        let mut state = self.state.lock();
+        state.closing = Some(reason);
+        match state.link {
+            Link::Polling => self.polled.notify_one(),
+            Link::Socket(_) if state.blocked_since.is_none() => self.write_locked(&mut state),
+            Link::Socket(_) | Link::Gone(_) | Link::Moved(_) => {}
+        }
+    }
+
+    /// Why it is to be closed once all that waits is on its way.
+    #[must_use]
+    pub fn closing(&self) -> Option<CloseReason> {
+        self.state.lock().closing
     }
 
     fn close_locked(&self, state: &mut State, reason: CloseReason) {

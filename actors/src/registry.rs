@@ -20,7 +20,7 @@ use crate::{
     key::RoomKey,
     metrics,
     node::{Ended, Settings},
-    outbox::{CloseReason, Wire},
+    outbox::{CloseReason, Outbox, Wire},
     room::{Departure, RoomActor, RoomArgs, RoomCell, RoomMessage, RoomRef},
     session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
     store::Store,
@@ -277,6 +277,13 @@ impl Registry {
             // One that has ended cannot be broken any more.
             let _ = live.actor.cast(SessionMessage::Panic);
         }
+    }
+
+    pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        let sessions = self.sessions.iter();
+        sessions
+            .map(|live| Arc::clone(&live.entry.outbox))
+            .collect()
     }
 
     /// Sets the gauges that are cheaper to take when somebody looks than to keep.

@@ -104,6 +104,11 @@ sections! {
         #[serde(with = "value::duration")]
         upgrade_timeout: Duration,
     }
+    /// `[shutdown]`
+    Shutdown {
+        #[serde(with = "value::duration_or_zero")]
+        drain: Duration,
+    }
     /// `[presence]`
     Presence {
         #[serde(with = "value::duration_or_zero")]

@@ -105,13 +105,19 @@ impl Context {
         connection.outbox.closed().is_none().then_some(connection)
     }
 
-    pub(super) fn is_draining(&self) -> bool {
+    /// Opens no more sessions, since the node is ending.
+    pub fn refuse_new(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether no more sessions are opened.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    /// Opens no more sessions and closes those that there are, for the end of the node: clients come back by themselves.
+    /// Closes every connection that there is: clients come back by themselves.
     pub fn close_all(&self) {
-        self.is_draining.store(true, Ordering::SeqCst);
         for connection in &self.connections {
             connection.outbox.close(CloseReason::Draining);
         }

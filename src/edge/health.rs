@@ -16,14 +16,17 @@ use super::rejection::Failure;
 /// A part that takes longer to answer is not ready.
 const PING_MAX: Duration = Duration::from_secs(2);
 
-/// Both routes.
+/// Both routes. A server that is draining takes no new sessions, and is not ready for more.
 #[must_use]
-pub fn routes(store: Arc<dyn Store>) -> BoxedFilter<(Response,)> {
+pub fn routes(
+    store: Arc<dyn Store>,
+    is_draining: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> BoxedFilter<(Response,)> {
     let alive = warp::path!("healthz")
         .and(warp::method())
         .map(|method: Method| {
             if is_read(&method) {
-                answer(&[])
+                answer(&[], false)
             } else {
                 refuse()
             }
@@ -31,10 +34,10 @@ pub fn routes(store: Arc<dyn Store>) -> BoxedFilter<(Response,)> {
     let ready = warp::path!("readyz")
         .and(warp::method())
         .then(move |method: Method| {
-            let store = Arc::clone(&store);
+            let (store, is_draining) = (Arc::clone(&store), is_draining());
             async move {
                 if is_read(&method) {
-                    ready(store).await
+                    ready(store, is_draining).await
                 } else {
                     refuse()
                 }
@@ -51,15 +54,21 @@ fn refuse() -> Response {
     Failure::method_not_allowed("GET, HEAD").into_response()
 }
 
-async fn ready(store: Arc<dyn Store>) -> Response {
+async fn ready(store: Arc<dyn Store>, is_draining: bool) -> Response {
     let is_store_ready = matches!(time::timeout(PING_MAX, store.ping()).await, Ok(Ok(())));
-    answer(&[("store", is_store_ready)])
+    answer(&[("store", is_store_ready)], is_draining)
 }
 
-fn answer(parts: &[(&str, bool)]) -> Response {
+fn answer(parts: &[(&str, bool)], is_draining: bool) -> Response {
     let word = |is_ready| if is_ready { "ok" } else { "unavailable" };
-    let is_ready = parts.iter().all(|(_, is_ready)| *is_ready);
-    let mut body = BTreeMap::from([("status", word(is_ready))]);
+    let is_whole = parts.iter().all(|(_, is_ready)| *is_ready);
+    let is_ready = is_whole && !is_draining;
+    let status = if is_draining {
+        "draining"
+    } else {
+        word(is_whole)
+    };
+    let mut body = BTreeMap::from([("status", status)]);
     body.extend(
         parts
             .iter()
@@ -79,8 +88,14 @@ mod tests {
 
     #[test]
     fn one_part_that_is_away_makes_the_server_unready() {
-        assert_eq!(answer(&[("store", true)]).status(), StatusCode::OK);
-        let response = answer(&[("store", true), ("other", false)]);
+        assert_eq!(answer(&[("store", true)], false).status(), StatusCode::OK);
+        let response = answer(&[("store", true), ("other", false)], false);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_server_that_drains_is_unready_though_all_its_parts_are_there() {
+        let response = answer(&[("store", true)], true);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
 };
 use warp::reply::Response;
 
@@ -90,7 +91,12 @@ pub async fn serve(
     }
     drop(listener);
     end.send_replace(());
+    let until = Instant::now() + settings.drain;
     end.closed().await;
+    // Those that were upgraded are still to hear, and to answer, that it ends.
+    let all = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
+    let gone = places.acquire_many(all);
+    let _ = tokio::time::timeout_at(until, gone).await;
 }
 
 /// Answers the requests of one connection, until it is closed, upgraded, or the server ends.

@@ -72,7 +72,7 @@ impl App {
         let tokens = Tokens::new(&secret, &config.auth);
         let node = Node::start(Arc::clone(&shared), config.engine_settings()).await;
         let rest = Rest::new(node, Arc::new(auth), Arc::new(config));
-        let routes = health::routes(shared).or(rest.routes()).unify();
+        let routes = health::routes(shared, || false).or(rest.routes()).unify();
         let routes = routes.recover(rejection::recover).unify().boxed();
         Self {
             store,

@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) blocked_since: Option<Instant>,
     /// When the ping was put in line that is not answered yet.
     pub(super) pinged: Option<Instant>,
+    /// It is to be closed once all that waits is on its way.
+    pub(super) closing: Option<CloseReason>,
     pub(super) closed: Option<CloseReason>,
     /// Of the last poll, while nothing has followed it.
     pub(super) answer: Option<Answer>,
@@ -58,6 +60,7 @@ impl State {
             is_dirty: false,
             blocked_since: None,
             pinged: None,
+            closing: None,
             closed: None,
             answer: None,
             is_settled: false,

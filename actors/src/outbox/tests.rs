@@ -332,3 +332,30 @@ async fn a_room_of_which_too_much_was_missed_is_incomplete_and_others_are_not() 
     );
     assert_eq!(missed(&outbox, OTHER), ["little"]);
 }
+
+#[tokio::test]
+async fn a_socket_that_is_full_is_closed_once_it_has_taken_what_waits() {
+    let (outbox, wall) = outbox(1_000);
+    wall.0.lock().room = Some(0);
+    outbox.send(&frame("one"));
+    outbox.close_when_flushed(CloseReason::Draining);
+    assert_eq!(outbox.closed(), None);
+    wall.0.lock().room = None;
+    outbox.resume();
+    assert_eq!(outbox.closed(), Some(CloseReason::Draining));
+    assert_eq!(wall.0.lock().bytes, b"\x81\x03onebye: the server is ending");
+}
+
+#[tokio::test]
+async fn one_that_polls_is_closed_by_the_answer_to_a_poll() {
+    let limits = OutboxLimits {
+        bytes_max: 1_000,
+        stall_max: Duration::from_secs(10),
+    };
+    let outbox = Outbox::new(Wire::SocketIo, limits);
+    outbox.send(&frame("one"));
+    outbox.close_when_flushed(CloseReason::Draining);
+    assert_eq!(outbox.take(1_000).len(), 1);
+    assert_eq!(outbox.closed(), None);
+    assert_eq!(outbox.closing(), Some(CloseReason::Draining));
+}

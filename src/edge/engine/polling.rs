@@ -47,6 +47,11 @@ async fn frames(connection: &Connection) -> Vec<Frame> {
         if !frames.is_empty() {
             return frames;
         }
+        if let Some(reason) = connection.outbox.closing()
+            && connection.is_polling()
+        {
+            connection.outbox.close(reason);
+        }
         connection.polling.emptied.notify_waiters();
         match connection.outbox.closed() {
             // The client has said that it closes; its own poll is only to end.

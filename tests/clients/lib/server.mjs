@@ -72,6 +72,16 @@ export class Server {
     await this.#end("SIGKILL");
   }
 
+  /** Sends a signal, and waits for nothing. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
+  /** Resolves with the exit code, or the signal that killed the process. */
+  get exited() {
+    return this.#exited;
+  }
+
   /** Ends the server (SIGTERM, SIGKILL after 15 s), removes its data, and throws if it ever panicked. */
   async stop() {
     const code = await this.#end("SIGTERM");

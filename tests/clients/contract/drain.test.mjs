@@ -1,0 +1,194 @@
+// SIGTERM: sessions are closed in batches by their transport alone, so that stock clients come back by themselves; what
+// was acknowledged is stored, and what was told arrives.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { eventually, inTime } from "../lib/eventually.mjs";
+import { connect } from "./client.mjs";
+import { POLLING, RawPolling, RawSocket } from "./raw.mjs";
+import { Board, people, serve } from "./support.mjs";
+
+const UNLIMITED = Object.fromEntries(
+  ["REQUESTS_PER_SECOND", "REQUESTS_BURST", "EVENTS_PER_SECOND", "EVENTS_BURST"].map((limit) => [
+    `COLLABFLOW_LIMITS__${limit}`,
+    "100000",
+  ]),
+);
+
+const status = async (url, options) => (await fetch(url, options)).status;
+
+/** Waits until the server is draining. */
+const draining = (server) => eventually("the server is unready", async () => (await status(`${server.url}/readyz`)) === 503);
+
+/** Signals, and gives the exit code and how long it took. */
+async function ended(server, patience = 20_000) {
+  const start = Date.now();
+  server.signal("SIGTERM");
+  const code = await inTime("the server ends", server.exited, patience);
+  return { code, took: Date.now() - start };
+}
+
+for (const [way, transports] of Object.entries({
+  WebSocket: ["websocket"],
+  polling: ["polling"],
+  "an upgraded connection": ["polling", "websocket"],
+})) {
+  it(`a client over ${way} sees its transport close, and comes back to the next server`, async () => {
+    const server = await serve();
+    const [ada] = await people(server, "Ada");
+    const board = await Board.of(ada);
+    const client = await connect(server.url, ada, { transports });
+    await client.do("join:project", board.id);
+    const { task } = await client.do("task:create", { projectId: board.id, task: { title: "Kept" } });
+
+    const closed = client.happens("disconnect");
+    const { code, took } = await ended(server);
+    assert.equal(code, 0);
+    assert.equal((await closed)[0], "transport close");
+    assert.ok(took < 3_000, `one session needs no batches: ${took} ms`);
+
+    await server.restart();
+    await client.connected();
+    await client.do("join:project", board.id);
+    assert.equal((await board.stored(task)).title, "Kept");
+  });
+}
+
+it("Ctrl-C drains too", async () => {
+  const server = await serve();
+  const [ada] = await people(server, "Ada");
+  const client = await connect(server.url, ada, { reconnection: false });
+  const closed = client.happens("disconnect");
+  server.signal("SIGINT");
+  assert.equal((await closed)[0], "transport close");
+  assert.equal(await inTime("the server ends", server.exited), 0);
+});
+
+it("everything that was acknowledged under traffic is stored, and nothing else ends the traffic", async () => {
+  const server = await serve(UNLIMITED);
+  const [ada, ben] = await people(server, "Ada", "Ben");
+  const board = await Board.of(ada, ben);
+  const clients = await Promise.all(
+    [["websocket"], ["polling"], ["websocket"], ["polling"]].map((transports, n) =>
+      connect(server.url, n % 2 ? ada : ben, { transports, reconnection: false }),
+    ),
+  );
+  const acknowledged = new Set();
+  const writing = clients.map(async (client, n) => {
+    const gone = client.happens("disconnect");
+    let isOpen = true;
+    gone.then(() => (isOpen = false));
+    for (let number = 0; isOpen; number += 1) {
+      const title = `${n}-${number}`;
+      const made = client.ask("task:create", { projectId: board.id, task: { title } }).catch(() => null);
+      const ack = await Promise.race([made, gone.then(() => null)]);
+      if (ack) assert.equal(ack.ok, true, JSON.stringify(ack));
+      if (ack) acknowledged.add(title);
+    }
+    return (await gone)[0];
+  });
+  await eventually("writing is under way", () => acknowledged.size > 100);
+  const { code } = await ended(server);
+  assert.equal(code, 0);
+  assert.deepEqual(await Promise.all(writing), Array(4).fill("transport close"));
+  await server.restart();
+  const stored = new Set((await board.tasks()).map(({ title }) => title));
+  for (const title of acknowledged) assert.ok(stored.has(title), `${title} was acknowledged`);
+});
+
+describe("while it drains", () => {
+  it("nobody new is let in, and those who are still there go on undisturbed until their turn", async () => {
+    const server = await serve({ COLLABFLOW_SHUTDOWN__DRAIN: "20s" });
+    const [ada] = await people(server, "Ada");
+    const board = await Board.of(ada);
+    const clients = await Promise.all(
+      Array.from({ length: 14 }, (_, n) =>
+        connect(server.url, ada, { transports: [n % 2 ? "polling" : "websocket"], reconnection: false }),
+      ),
+    );
+    await board.gather(...clients);
+    const reasons = [];
+    for (const client of clients) client.socket.once("disconnect", (reason) => reasons.push(reason));
+    const start = Date.now();
+    server.signal("SIGTERM");
+    await draining(server);
+    await eventually("the first batch is gone", () => reasons.length === 10, { every: 5 });
+    const left = clients.filter((client) => client.socket.connected);
+    assert.equal(left.length, 4);
+
+    const ready = await fetch(`${server.url}/readyz`);
+    assert.deepEqual([ready.status, await ready.json()], [503, { status: "draining", store: "ok" }]);
+    assert.equal(await status(`${server.url}/healthz`), 200);
+    const refused = await fetch(`${server.url}${POLLING}`);
+    assert.equal(refused.status, 503);
+    assert.match(refused.headers.get("retry-after"), /^\d+$/);
+    const upgrade = new RawSocket(server.url);
+    const [, answer] = await inTime("the handshake is refused", new Promise((done) => upgrade.socket.once("unexpected-response", (...all) => done(all))));
+    assert.equal(answer.statusCode, 503);
+    assert.match(answer.headers["retry-after"], /^\d+$/);
+    upgrade.end();
+
+    const { task } = await left[0].do("task:create", { projectId: board.id, task: { title: "Late" } });
+    for (const client of left.slice(1)) assert.equal((await client.next("task:created")).task._id, task._id);
+    assert.equal((await ada.rest.get(`/api/tasks/${task._id}`)).title, "Late");
+    assert.ok(left.every((client) => client.socket.connected));
+
+    assert.equal(await inTime("the server ends", server.exited, 20_000), 0);
+    const took = Date.now() - start;
+    assert.ok(took >= 2_000 && took < 20_000, `two batches, a tenth of the time apart: ${took} ms`);
+    assert.deepEqual(reasons, Array(14).fill("transport close"));
+    for (const client of left) {
+      assert.deepEqual(client.take().filter(({ event }) => event.startsWith("user:")), [], "nobody has left");
+    }
+  });
+
+  it("a second signal ends it at once, and not with 0", async () => {
+    const server = await serve({ COLLABFLOW_SHUTDOWN__DRAIN: "10m" });
+    const [ada] = await people(server, "Ada");
+    // It never polls, and so is waited for.
+    const silent = await RawPolling.open(server.url);
+    await silent.post(`40${JSON.stringify({ token: ada.token })}`);
+    server.signal("SIGTERM");
+    await draining(server);
+    server.signal("SIGTERM");
+    assert.equal(await inTime("the server ends", server.exited, 5_000), 1);
+  });
+
+  it("one that never takes what waits for it does not hold it up for long", async () => {
+    const server = await serve({ COLLABFLOW_SHUTDOWN__DRAIN: "2s" });
+    const [ada] = await people(server, "Ada");
+    const silent = await RawPolling.open(server.url);
+    await silent.post(`40${JSON.stringify({ token: ada.token })}`);
+    const socket = await RawSocket.open(server.url, { token: ada.token });
+    socket.socket._socket.pause();
+    const { code, took } = await ended(server);
+    assert.equal(code, 0);
+    assert.ok(took < 5_000, `${took} ms`);
+    socket.end();
+  });
+
+  it("a socket that is full gets everything that waits for it before it is closed", async () => {
+    const server = await serve({ ...UNLIMITED, COLLABFLOW_LIMITS__OUTBOX_BYTES: "20000000", COLLABFLOW_SHUTDOWN__DRAIN: "50s" });
+    const [ada, ben] = await people(server, "Ada", "Ben");
+    const board = await Board.of(ada, ben);
+    const writer = await connect(server.url, ada, { reconnection: false });
+    const reader = await RawSocket.open(server.url, { token: ben.token });
+    reader.send(`421["chat:join","${board.channel._id}"]`);
+    await reader.hears(/^431\[\{"ok":true/);
+    reader.socket._socket.pause();
+    let sent = 0;
+    const content = "x".repeat(4_000);
+    const queued = async () => Number(/^collabflow_queue_bytes (\d+)/m.exec(await (await fetch(`${server.url}/metrics`)).text())[1]);
+    while ((await queued()) < 1_000_000) {
+      const said = Array.from({ length: 250 }, () => writer.do("chat:message", { channelId: board.channel._id, content }));
+      sent += (await Promise.all(said)).length;
+    }
+    server.signal("SIGTERM");
+    await draining(server);
+    reader.socket._socket.resume();
+    assert.equal(await reader.closed(), 1001);
+    const heard = reader.frames.filter((frame) => frame.startsWith('42["chat:newMessage"'));
+    assert.equal(heard.length, sent);
+    assert.equal(await inTime("the server ends", server.exited, 20_000), 0);
+  });
+});
