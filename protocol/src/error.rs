@@ -36,6 +36,23 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 13] = [
+        Self::ValidationFailed,
+        Self::BadJson,
+        Self::BadId,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
     /// The code as clients read it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -69,6 +86,7 @@ pub type FieldErrors = BTreeMap<String, String>;
 /// An error as it is shown to a client: `{message, code, fields?}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{message}")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClientError {
     /// What went wrong, for people.
     pub message: String,

@@ -13,6 +13,8 @@ pub mod frame;
 pub mod id;
 pub mod model;
 pub mod plain;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod socket;
 pub mod time;
 pub mod validate;

@@ -11,6 +11,7 @@ mod auth;
 mod body;
 pub(super) mod caller;
 mod channel;
+mod openapi;
 mod project;
 mod rate;
 mod request;

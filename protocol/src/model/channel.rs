@@ -13,6 +13,7 @@ use crate::{
 
 /// A channel document as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Channel {
     /// Its id.
@@ -46,6 +47,7 @@ pub type Sender = User;
 
 /// A chat message as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Its id; ids of one channel ascend in the order of its log.

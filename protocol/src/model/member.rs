@@ -12,6 +12,7 @@ use crate::{
 
 /// What a member may do; each role may do what the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads and joins, and does not type.
@@ -71,6 +72,7 @@ impl<'de> Deserialize<'de> for Role {
 
 /// One membership as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Member {
     /// Who; `None` where the reference leads nowhere.
     pub user: Option<User>,

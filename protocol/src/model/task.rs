@@ -87,6 +87,7 @@ words! {
 
 /// A step of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Subtask {
     /// Its id.
     #[serde(rename = "_id")]
@@ -100,6 +101,7 @@ pub struct Subtask {
 
 /// A coloured label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Label {
     /// 1–50 characters.
     pub name: String,
@@ -109,6 +111,7 @@ pub struct Label {
 
 /// A task as it is shown, with its people populated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
     /// Its id.

@@ -11,6 +11,7 @@ use crate::{
 
 /// A user with everything that is shown of one: `{_id,name,email,avatar?}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct User {
     /// Its id.
     #[serde(rename = "_id")]
@@ -26,6 +27,7 @@ pub struct User {
 
 /// A user as events name one: `{_id,name,email}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UserBrief {
     /// Its id.
     #[serde(rename = "_id")]

@@ -6,13 +6,14 @@ use collabflow_protocol::{
     model::{Credentials, Registration, User, UserPatch},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Answer, Failure, Rest, answer, request::Request};
 use crate::auth::Busy;
 
 /// What somebody gets who has shown a right password.
-#[derive(Serialize)]
-struct Welcome<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Welcome<'a> {
     token: String,
     user: &'a User,
 }

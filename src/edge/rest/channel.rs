@@ -6,6 +6,7 @@ use collabflow_protocol::{
     validate::{Fields, Unknown},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Answer, answer, request::Request};
 
@@ -13,9 +14,9 @@ const PAGE: u64 = 50;
 const PAGE_MAX: u64 = 200;
 
 /// A part of a channel's history as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct History {
+pub(super) struct History {
     /// Oldest first.
     messages: Vec<Message>,
     /// Where the part before this one ends.

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use warp::http::Method;
 
-use super::{Answer, auth, channel, project, request::Request, task, workspace};
+use super::{Answer, auth, channel, openapi, project, request::Request, task, workspace};
 use collabflow_protocol::model::User;
 
 /// What answers a request.
@@ -71,6 +71,8 @@ const ROUTES: &[Route] = routes! {
     DELETE "channels/:" => user channel::delete;
     GET "channels/:/messages" => user channel::messages;
     POST "channels/:/messages" => user channel::post;
+
+    GET "openapi.json" => open openapi::show;
 };
 
 /// What the table has for a request.
@@ -129,8 +131,14 @@ fn params(pattern: &str, segments: &[&str]) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Method and path of every route.
+    pub(in crate::edge::rest) fn all() -> Vec<(&'static str, &'static str)> {
+        let named = |route: &'static Route| (route.method.as_str(), route.path);
+        ROUTES.iter().map(named).collect()
+    }
 
     fn params_of(method: &Method, path: &str) -> Option<Vec<String>> {
         match find(method, path) {

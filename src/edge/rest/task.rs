@@ -2,7 +2,7 @@
 
 mod cursor;
 mod if_match;
-mod populated;
+pub(super) mod populated;
 
 use collabflow_actors::{
     node::Caller,

@@ -7,10 +7,12 @@ use collabflow_protocol::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// A project as it is stored.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct StoredProject<'a> {
+pub(in crate::edge::rest) struct StoredProject<'a> {
     #[serde(rename = "_id")]
     id: ProjectId,
     name: &'a str,
@@ -23,8 +25,9 @@ struct StoredProject<'a> {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
-struct StoredMember {
+/// A member of a project, as it is stored.
+#[derive(Serialize, ToSchema)]
+pub(in crate::edge::rest) struct StoredMember {
     user: Option<UserId>,
     role: Role,
 }
