@@ -8,9 +8,11 @@
 //! session's return.
 
 mod broadcast;
+mod ending;
 mod link;
 mod log;
 mod parked;
+mod polling;
 mod queue;
 mod reason;
 mod recovery;
@@ -34,7 +36,7 @@ pub use log::Offset;
 pub use parked::Missed;
 use queue::{Item, Place};
 pub use reason::CloseReason;
-use state::{Answer, State};
+use state::State;
 
 /// When a session that does not read is closed.
 #[derive(Clone, Copy, Debug)]
@@ -226,39 +228,6 @@ impl Outbox {
         }
     }
 
-    /// Takes frames for a poll: one at least if there is any, and no more than fit into `bytes_max`. That it polls
-    /// proves that the frames of the poll before have arrived.
-    pub fn take(&self, bytes_max: usize) -> Vec<Frame> {
-        let mut state = self.state.lock();
-        if !matches!(state.link, Link::Polling) {
-            return Vec::new();
-        }
-        state.prove_polled();
-        let now = Instant::now();
-        let mut frames = Vec::new();
-        let mut left = usize::MAX;
-        while let Some((place, frame)) = state.queue.take_text(left) {
-            let taken = frame.len() + 1;
-            left = if frames.is_empty() { bytes_max } else { left }.saturating_sub(taken);
-            match (place, &mut state.log) {
-                (Some(Place::Room(room)), _) => state.unproven.add(now, room, frame.clone()),
-                (Some(Place::Logged(offset)), Some(log)) => log.poll(offset),
-                _ => {}
-            }
-            frames.push(frame);
-        }
-        state.answer = (!frames.is_empty()).then_some(Answer::Given);
-        frames
-    }
-
-    /// The connection has taken what the last poll was answered.
-    pub fn answer_sent(&self) {
-        let mut state = self.state.lock();
-        if let Link::Polling = state.link {
-            state.answer = Some(Answer::Sent);
-        }
-    }
-
     /// What was written to the socket before then has been read.
     pub fn prove_read(&self, before: Instant) {
         let mut state = self.state.lock();
@@ -282,11 +251,6 @@ impl Outbox {
         self.changed.notified().await;
     }
 
-    /// Waits until there are frames for a poll, or all is closed. It may also return for no reason.
-    pub async fn polled(&self) {
-        self.polled.notified().await;
-    }
-
     /// How long the socket has been full: the connection's task is to wait for room in it.
     #[must_use]
     pub fn blocked_for(&self) -> Option<Duration> {
@@ -299,86 +263,10 @@ impl Outbox {
         self.limits.stall_max
     }
 
-    /// Closes the session's connection, after what its socket takes now of all that waits. Only the first reason counts.
-    pub fn close(&self, reason: CloseReason) {
-        let mut state = self.state.lock();
-        if state.blocked_since.is_none() {
-            self.write_locked(&mut state);
-        }
-        self.close_locked(&mut state, reason);
-    }
-
-    /// Closes the connection as soon as all that waits is written. One that polls is closed by the answer to a poll, so
-    /// that its client hears of it; as long as none comes, it stays open. Whoever asks for this closes it in the end.
-    pub fn close_when_flushed(&self, reason: CloseReason) {
-        let mut state = self.state.lock();
-        state.closing = Some(reason);
-        match state.link {
-            Link::Polling => self.polled.notify_one(),
-            Link::Socket(_) if state.blocked_since.is_none() => self.write_locked(&mut state),
-            Link::Socket(_) | Link::Gone(_) | Link::Moved(_) => {}
-        }
-    }
-
-    /// Why it is to be closed once all that waits is on its way.
-    #[must_use]
-    pub fn closing(&self) -> Option<CloseReason> {
-        self.state.lock().closing
-    }
-
-    fn close_locked(&self, state: &mut State, reason: CloseReason) {
-        if state.closed.is_none() {
-            state.closed = Some(reason);
-            metrics::connection_closed(reason);
-            tracing::debug!(%reason, "a connection is closed");
-            if let Link::Socket(socket) = &mut state.link
-                && !state.queue.is_torn()
-            {
-                socket.say_goodbye(reason);
-            }
-        }
-        state.park(self.limits.bytes_max);
-        self.changed.notify_one();
-        self.polled.notify_one();
-    }
-
     /// Bytes that wait for the client to read them.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.state.lock().queue.bytes()
-    }
-
-    /// Why it is closed, if it is.
-    #[must_use]
-    pub fn closed(&self) -> Option<CloseReason> {
-        self.state.lock().closed
-    }
-
-    /// The connection is gone: what cannot have been read, and is durable, is kept from now on.
-    pub fn park(&self) {
-        self.state.lock().park(self.limits.bytes_max);
-    }
-
-    /// The connection has ended. Where it fell silent, nothing that was written since then was read; where it did not,
-    /// everything was.
-    pub fn end(&self, reason: CloseReason, silent_since: Option<Instant>) {
-        self.close(reason);
-        let mut state = self.state.lock();
-        state.settle(silent_since, self.limits.bytes_max);
-    }
-
-    /// What was missed in a room since the connection was gone.
-    pub fn take_missed(&self, room: RoomKey) -> Missed {
-        let mut state = self.state.lock();
-        // What a log has was numbered for a client that recovers: one that does not any more has to reload.
-        let complete = state.log.is_none();
-        match &mut state.link {
-            Link::Gone(parked) if complete => parked.take(room),
-            _ => Missed {
-                frames: Vec::new(),
-                complete,
-            },
-        }
     }
 }
 

@@ -48,19 +48,6 @@ impl Outbox {
         }
     }
 
-    /// Another connection takes the session's place, though this one may still seem to live.
-    pub(crate) fn replace(&self) {
-        let mut state = self.state.lock();
-        let silent_since = state.pinged.take();
-        self.close_locked(&mut state, CloseReason::Replaced);
-        state.settle(silent_since, self.limits.bytes_max);
-    }
-
-    /// The client has come back without having read anything that it was told here, unless that is proven.
-    pub(crate) fn disprove(&self) {
-        self.state.lock().disprove(self.limits.bytes_max);
-    }
-
     /// Hands the log on to the next connection's outbox, which then tells, behind its greeting, what was told after
     /// this offset, and whatever is told by the way of this outbox from now on. That outbox has to be flushed.
     /// False where not all of that is known any more.
