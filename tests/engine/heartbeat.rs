@@ -52,7 +52,7 @@ async fn only_pongs_are_a_sign_of_life() {
             }
         }
     };
-    crate::house::soon("the connection is closed", chatter).await;
+    soon("the connection is closed", chatter).await;
 }
 
 #[tokio::test]
