@@ -17,6 +17,7 @@ mod dirty;
 mod effect;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod in_flight;
 mod members;
 mod message;
 mod pipeline;

@@ -116,6 +116,23 @@ impl Announcement {
         }
     }
 
+    /// Whether it is what a page says that has the answer to this change.
+    fn repeats(&self, change: &Change) -> bool {
+        match self {
+            Self::Created(_, whole) | Self::UpdatedWhole(_, whole) => {
+                whole.version == Some(change.task.version)
+            }
+            Self::Updated(_, patch) => patch
+                .named()
+                .into_iter()
+                .all(|field| change.named(field) && patch.agrees(field, &change.task)),
+            Self::Moved(command) => {
+                change.named(TaskField::Status) && change.task.status == command.to
+            }
+            Self::Deleted(_) => false,
+        }
+    }
+
     /// Whether its sender knows that the field is cleared.
     fn clears(&self, field: TaskField) -> bool {
         match self {

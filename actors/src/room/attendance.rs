@@ -74,8 +74,10 @@ impl RoomState {
         self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
     }
 
-    pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
-        if self.members.set_away(entry, now) {
+    /// A session's connection is gone; false where that was known.
+    pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) -> bool {
+        let is_news = self.members.set_away(entry, now);
+        if is_news {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
             if self
@@ -85,6 +87,7 @@ impl RoomState {
                 self.has_left(entry.user_id(), now);
             }
         }
+        is_news
     }
 
     /// Gives the seat of a session that is away to the one that has come in its place.
@@ -95,7 +98,7 @@ impl RoomState {
         now: Instant,
     ) {
         let was_in = old.is_in(self.key);
-        self.vacate(old, now);
+        let is_cut_off = self.vacate(old, now);
         if !was_in {
             return new.left(self.key);
         }
@@ -114,6 +117,9 @@ impl RoomState {
             old: Arc::clone(old),
             new: Arc::clone(new),
         });
+        if is_cut_off {
+            self.tell_in_flight(new, now);
+        }
         self.tell_users(new.id);
     }
 
@@ -143,11 +149,12 @@ impl RoomState {
         new.left(self.key);
     }
 
-    /// A session that was taken over while it still seemed connected is away from now on, and without a seat.
-    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) {
-        self.away(old, now);
+    /// A session that was taken over is away from now on, and without a seat; false where it was away before.
+    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) -> bool {
+        let is_news = self.away(old, now);
         old.left(self.key);
         self.members.remove(old);
+        is_news
     }
 
     /// Lets nobody stay who is no member by the last read.

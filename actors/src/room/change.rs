@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::{
     announcement::Announcement,
-    effect::{Answer, Audience, Effect, Request},
+    effect::{Answer, Effect, Request},
     message::Author,
     state::{RoomState, Work},
-    told::{ANNOUNCED_WITHIN, Change, Kind},
+    told::{ANNOUNCED_WITHIN, Change, Kind, LeftOut},
 };
 use crate::{
     id::SessionId,
@@ -208,20 +208,15 @@ impl RoomState {
             fields,
             task: Arc::clone(after),
             index,
-            untold: Vec::new(),
-            gone: Vec::new(),
+            left_out: Vec::new(),
+            is_in_flight: author.is_page() && kind != Kind::Deleted,
             told_at: None,
             kind,
         };
         let is_told = change.kind == Kind::Deleted || !change.fields.is_empty();
         if is_told {
-            let left_out = self.leave_out(author, &mut change);
-            let audience = if left_out.is_empty() {
-                Audience::All
-            } else {
-                Audience::AllBut(left_out)
-            };
-            self.tell(change.event(after), audience);
+            let left_out = self.leave_out(author, &mut change, now);
+            self.tell_change(&change, left_out, now);
         }
         // A change of nothing matters only to who may announce it.
         if is_told || change.by_rest {
@@ -230,7 +225,7 @@ impl RoomState {
     }
 
     /// Who does not hear of a change: the session that made it, or the page that will announce it.
-    fn leave_out(&self, author: &Author, change: &mut Change) -> Vec<SessionId> {
+    fn leave_out(&self, author: &Author, change: &mut Change, now: Instant) -> Vec<SessionId> {
         match author {
             Author::Session(entry) => vec![entry.id],
             Author::Rest(caller, _) => match caller.echo {
@@ -248,36 +243,34 @@ impl RoomState {
                     }
                 }
                 Echo::NotAuthor => {
-                    self.await_announcement(caller.user.id, change);
-                    change.untold.clone()
+                    self.await_announcement(caller.user.id, change, now);
+                    change.untold().collect()
                 }
             },
         }
     }
 
     /// Leaves the author's sessions out of a change until it is announced.
-    fn await_announcement(&self, author: UserId, change: &mut Change) {
+    fn await_announcement(&self, author: UserId, change: &mut Change, now: Instant) {
+        let (told, task) = (&self.ledger.told, change.task_id());
+        let may_be_taken_back =
+            change.kind != Kind::Deleted && told.has_in_flight(author, task, now);
         let mut away = 0;
         for seat in self.members.of_user(author) {
             let session = seat.entry.id;
             if let Some(since) = seat.away_since {
                 away += 1;
-                // Its page may have made this change, and will hear older ones when it is back: then it hears this one
-                // after them, or they would take it back.
-                if self
-                    .ledger
-                    .told
-                    .was_missed(session, since, change.task.id, &change.fields)
-                {
+                // Its page may have made this change, and will hear older ones when it is back, or lay the answer to an
+                // older one over it: then it hears this one after them, or they would take it back.
+                if may_be_taken_back || told.was_missed(session, since, task, &change.fields) {
                     continue;
                 }
-                change.gone.push(session);
             }
-            change.untold.push(session);
+            change.left_out.push(LeftOut::new(session, seat.is_away()));
         }
         // A page whose connection is gone cannot announce what it changes: then the clock does, unless nobody but that
         // page was left out.
-        let is_sole_maker = away == 1 && change.untold == change.gone;
+        let is_sole_maker = away == 1 && change.left_out.iter().all(|one| one.is_gone);
         if away > 0 && !is_sole_maker {
             change.told_at = Some(change.at + ANNOUNCED_WITHIN);
         }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     id::SessionId,
-    node::Caller,
+    node::{Caller, Echo},
     outbox::Broadcast,
     session::{entry::SessionEntry, reply::Reply},
     store::{Once, OnceKind},
@@ -45,6 +45,11 @@ impl Author {
             }),
             Self::Rest(_, once) => once.clone(),
         }
+    }
+
+    /// Whether it is a page that announces what it changes.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self, Self::Rest(caller, _) if matches!(caller.echo, Echo::NotAuthor))
     }
 
     pub(crate) fn session(&self) -> Option<SessionId> {

@@ -198,7 +198,11 @@ impl RoomState {
                 self.ask(Asked::Typing(entry, is_typing, reply), 0, now);
             }
             RoomMessage::Depart(entry, how, reply) => self.depart(&entry, how, reply, now),
-            RoomMessage::Away(entry) => self.away(&entry, now),
+            RoomMessage::Away(entry) => {
+                if self.away(&entry, now) {
+                    self.tell_in_flight(&entry, now);
+                }
+            }
             RoomMessage::Tell {
                 event,
                 only,

@@ -3,6 +3,9 @@
 //! This is what announcements (contract, rule 2) are judged by. It spans a minute, and is bounded; what it no longer
 //! knows is looked up in the store.
 
+mod change;
+mod in_flight;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -11,10 +14,11 @@ use std::{
 
 use collabflow_protocol::{
     id::{TaskId, UserId},
-    model::{Status, Task, TaskField, UserBrief},
+    model::{Task, TaskField, UserBrief},
 };
 use tokio::time::Instant;
 
+pub(crate) use self::change::{Change, Kind, LeftOut, Standing};
 use crate::id::SessionId;
 
 /// For how long a REST change may be repeated by its announcement.
@@ -27,64 +31,19 @@ const CHANGES_MAX: usize = 4_096;
 /// Bytes of text in the tasks of remembered changes, about.
 const BYTES_MAX: usize = 16_000_000;
 
-/// How a task was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Created,
-    /// The request named these fields.
-    Updated(Vec<TaskField>),
-    /// The request asked for this index.
-    Moved(Option<u64>),
-    Deleted,
-}
-
-/// A change of a task that was stored, and told to all but some.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    pub(crate) at: Instant,
-    pub(crate) author: Arc<UserBrief>,
-    /// Made by REST: it may be announced.
-    pub(crate) by_rest: bool,
-    pub(crate) kind: Kind,
-    /// The column that the task was in before.
-    pub(crate) from: Status,
-    /// What it really changed.
-    pub(crate) fields: Vec<TaskField>,
-    /// The task after it; of a deleted one, as it was last.
-    pub(crate) task: Arc<Task>,
-    /// Its index in its column after it, where that was part of the change.
-    pub(crate) index: Option<u64>,
-    /// Sessions of the author that have not been told.
-    pub(crate) untold: Vec<SessionId>,
-    /// Sessions of the author whose connection has gone: one of them may have been the page that made the change.
-    pub(crate) gone: Vec<SessionId>,
-    /// When the untold that are not gone are told although nobody has announced it.
-    pub(crate) told_at: Option<Instant>,
-}
-
-impl Change {
-    /// Whether the request said something of this field.
-    pub(crate) fn named(&self, field: TaskField) -> bool {
-        match &self.kind {
-            Kind::Created => true,
-            Kind::Updated(named) => named.contains(&field),
-            Kind::Moved(_) => matches!(field, TaskField::Status | TaskField::Position),
-            Kind::Deleted => false,
-        }
-    }
-}
-
 /// The last that is known of a task.
-#[derive(Clone, Debug)]
-pub(crate) enum Latest {
-    Stored(Arc<Task>),
-    Deleted(Arc<UserBrief>),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Latest<'a> {
+    Stored(&'a Arc<Task>),
+    Deleted(&'a Arc<UserBrief>),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    changes: VecDeque<Change>,
-    latest: HashMap<TaskId, (Latest, Instant)>,
+    /// The changes of each task, oldest first; none is empty.
+    tasks: HashMap<TaskId, VecDeque<Change>>,
+    /// Which task each change was of, and when, oldest first.
+    order: VecDeque<(TaskId, Instant)>,
     /// Whether any change waits for the clock.
     is_timed: bool,
     /// Bytes of text in the tasks of all changes.
@@ -92,27 +51,32 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// A change was stored and told to all but `change.untold`.
+    /// A change was stored and told to all but those it leaves out.
     pub(crate) fn record(&mut self, change: Change) {
-        let latest = match change.kind {
-            Kind::Deleted => {
-                self.forget_untold(change.task.id);
-                Latest::Deleted(Arc::clone(&change.author))
+        let id = change.task_id();
+        if change.kind == Kind::Deleted {
+            for change in self.of_task_mut(id) {
+                change.left_out.clear();
+                change.told_at = None;
             }
-            _ => Latest::Stored(Arc::clone(&change.task)),
-        };
+        }
         self.is_timed |= change.told_at.is_some();
-        self.latest.insert(change.task.id, (latest, change.at));
         self.bytes += text_len(&change.task);
-        self.changes.push_back(change);
-        while self.changes.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
+        self.order.push_back((id, change.at));
+        self.tasks.entry(id).or_default().push_back(change);
+        while self.order.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.forget_first();
         }
     }
 
     /// What is known of a task, if it was changed lately.
-    pub(crate) fn latest(&self, task: TaskId) -> Option<&Latest> {
-        self.latest.get(&task).map(|(latest, _)| latest)
+    pub(crate) fn latest(&self, task: TaskId) -> Option<Latest<'_>> {
+        self.of_task(task)
+            .next_back()
+            .map(|change| match change.kind {
+                Kind::Deleted => Latest::Deleted(&change.author),
+                _ => Latest::Stored(&change.task),
+            })
     }
 
     /// The author's REST changes of a task that an announcement may repeat, oldest first.
@@ -129,39 +93,61 @@ impl Told {
 
     /// All that is known to have happened to a task, oldest first.
     pub(crate) fn of_task(&self, task: TaskId) -> impl DoubleEndedIterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(move |change| change.task.id == task)
+        self.tasks.get(&task).into_iter().flatten()
     }
 
-    /// Takes a session off the untold of those changes of a task that `is_told` picks; these are the answer.
+    fn of_task_mut(&mut self, task: TaskId) -> impl DoubleEndedIterator<Item = &mut Change> {
+        self.tasks.get_mut(&task).into_iter().flatten()
+    }
+
+    fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.tasks.values().flatten()
+    }
+
+    fn changes_mut(&mut self) -> impl Iterator<Item = &mut Change> {
+        self.tasks.values_mut().flatten()
+    }
+
+    /// A session is told late of those changes of a task that `is_told` picks, with what the task is now; the answer are
+    /// those that it had not been told of.
     pub(crate) fn settle(
         &mut self,
         session: SessionId,
         task: TaskId,
+        now: Instant,
         is_told: impl Fn(&Change) -> bool,
     ) -> Vec<Change> {
         let mut settled = Vec::new();
-        for change in self
-            .changes
-            .iter_mut()
-            .filter(|change| change.task.id == task && is_told(change))
-        {
-            if let Some(at) = change.untold.iter().position(|untold| *untold == session) {
-                change.untold.swap_remove(at);
+        for change in self.of_task_mut(task).filter(|change| is_told(change)) {
+            if let Some(one) = change.left_out_mut(session).filter(|one| one.is_untold()) {
+                one.standing = Standing::ToldLate(now);
                 settled.push(change.clone());
             }
         }
         settled
     }
 
+    /// A session is told something of a task with the version that it has now.
+    pub(crate) fn told_present(&mut self, session: SessionId, task: TaskId) {
+        let Some(present) = self.of_task(task).next_back().map(|one| one.task.version) else {
+            return;
+        };
+        for change in self.of_task_mut(task).rev() {
+            if change.task.version < present {
+                break;
+            }
+            if let Some(one) = change.left_out_mut(session) {
+                one.has_heard_version = true;
+            }
+        }
+    }
+
     /// The fields of a change that a session has not heard of by a later one.
     pub(crate) fn unheard(&self, session: SessionId, change: &Change) -> Vec<TaskField> {
-        let later = |other: &&Change| {
-            other.task.version > change.task.version && !other.untold.contains(&session)
-        };
+        let later =
+            |other: &&Change| other.task.version > change.task.version && !other.is_untold(session);
         let heard: Vec<_> = self
-            .of_task(change.task.id)
+            .of_task(change.task_id())
             .filter(later)
             .flat_map(|other| &other.fields)
             .collect();
@@ -182,115 +168,109 @@ impl Told {
         fields: &[TaskField],
     ) -> bool {
         self.of_task(task).any(|change| {
-            change.at >= since
-                && !change.untold.contains(&session)
+            change.is_missed(session, since)
                 && change.fields.iter().any(|field| fields.contains(field))
         })
     }
 
-    /// The changes that `is_announced` picks need no telling by the clock any more.
-    pub(crate) fn announced(&mut self, task: TaskId, is_announced: impl Fn(&Change) -> bool) {
-        for change in self
-            .changes
-            .iter_mut()
-            .filter(|change| change.task.id == task && is_announced(change))
-        {
+    /// A session has announced the changes that `is_announced` picks: they need no telling by the clock any more.
+    pub(crate) fn announced(
+        &mut self,
+        maker: SessionId,
+        task: TaskId,
+        is_announced: impl Fn(&Change) -> bool,
+    ) {
+        for change in self.of_task_mut(task).filter(|change| is_announced(change)) {
             change.told_at = None;
+            if let Some(one) = change.left_out_mut(maker).filter(|one| one.is_untold()) {
+                one.standing = Standing::Maker;
+            }
         }
     }
 
     /// A session of `user` has closed: unless an announcement comes at once, the user's others are told.
     pub(crate) fn closed(&mut self, session: SessionId, user: UserId, now: Instant) {
-        for change in self
-            .changes
-            .iter_mut()
-            .filter(|change| change.author.id == user)
-        {
-            if change.untold.contains(&session) && !change.gone.contains(&session) {
-                change.gone.push(session);
-                // Who was left out alone made the change.
-                if change.untold.len() > 1 {
-                    change.told_at = Some(now + SETTLES_WITHIN);
-                    self.is_timed = true;
-                }
+        let mut is_timed = self.is_timed;
+        for change in self.changes_mut().filter(|change| change.author.id == user) {
+            let may_be_sole_maker = change.untold().nth(1).is_none();
+            let closed = change.left_out_mut(session);
+            let Some(closed) = closed.filter(|one| one.is_untold() && !one.is_gone) else {
+                continue;
+            };
+            closed.is_gone = true;
+            // Who was left out alone made the change.
+            if !may_be_sole_maker {
+                change.told_at = Some(now + SETTLES_WITHIN);
+                is_timed = true;
             }
         }
+        self.is_timed = is_timed;
     }
 
     /// A session has come back under another id.
     pub(crate) fn returned(&mut self, old: SessionId, new: SessionId) {
-        for change in &mut self.changes {
-            for session in change
-                .untold
-                .iter_mut()
-                .chain(&mut change.gone)
-                .filter(|session| **session == old)
-            {
-                *session = new;
-            }
+        for one in self
+            .changes_mut()
+            .filter_map(|change| change.left_out_mut(old))
+        {
+            one.session = new;
         }
     }
 
     /// The changes that have waited long enough for an announcement: they wait no more.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Vec<Change> {
+        if !self.is_timed {
+            return Vec::new();
+        }
         let is_overdue = |change: &&mut Change| change.told_at.is_some_and(|at| at <= now);
         let mut overdue = Vec::new();
-        for change in self.changes.iter_mut().filter(is_overdue) {
+        for change in self.changes_mut().filter(is_overdue) {
             change.told_at = None;
             overdue.push(change.clone());
         }
-        self.is_timed = self.changes.iter().any(|change| change.told_at.is_some());
+        let is_timed = self.changes().any(|change| change.told_at.is_some());
+        self.is_timed = is_timed;
         overdue
     }
 
     /// Forgets what is older than a minute.
     pub(crate) fn prune(&mut self, now: Instant) {
         while self
-            .changes
+            .order
             .front()
-            .is_some_and(|change| change.at + KEPT_FOR <= now)
+            .is_some_and(|(_, at)| *at + KEPT_FOR <= now)
         {
             self.forget_first();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.order.is_empty()
     }
 
     /// When there is something to tell, or to forget.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let told = if self.is_timed {
-            self.changes
-                .iter()
-                .filter_map(|change| change.told_at)
-                .min()
+            self.changes().filter_map(|change| change.told_at).min()
         } else {
             None
         };
-        let forgotten = self.changes.front().map(|change| change.at + KEPT_FOR);
+        let forgotten = self.order.front().map(|(_, at)| *at + KEPT_FOR);
         told.into_iter().chain(forgotten).min()
     }
 
     fn forget_first(&mut self) {
-        let Some(change) = self.changes.pop_front() else {
+        let Some((task, _)) = self.order.pop_front() else {
             return;
         };
-        self.bytes -= text_len(&change.task);
-        let is_latest = |(_, at): &(Latest, Instant)| *at == change.at;
-        if self.latest.get(&change.task.id).is_some_and(is_latest) {
-            self.latest.remove(&change.task.id);
+        let Some(changes) = self.tasks.get_mut(&task) else {
+            return;
+        };
+        if let Some(change) = changes.pop_front() {
+            self.bytes -= text_len(&change.task);
         }
-    }
-
-    fn forget_untold(&mut self, task: TaskId) {
-        for change in self
-            .changes
-            .iter_mut()
-            .filter(|change| change.task.id == task)
-        {
-            change.untold.clear();
-            change.told_at = None;
+        if changes.is_empty() {
+            self.tasks.remove(&task);
         }
     }
 }
@@ -306,36 +286,4 @@ fn text_len(task: &Task) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::room::fixture::{task, user};
-
-    #[tokio::test]
-    async fn large_tasks_are_forgotten_sooner() {
-        let (now, mut told) = (Instant::now(), Told::default());
-        let large = Task {
-            description: Some("x".repeat(80_000)),
-            ..task(1, "large")
-        };
-        for second in 0..1_000 {
-            told.record(Change {
-                at: now + Duration::from_secs(second),
-                author: user(1),
-                by_rest: false,
-                kind: Kind::Updated(Vec::new()),
-                from: large.status.clone(),
-                fields: vec![TaskField::Description],
-                task: Arc::new(large.clone()),
-                index: None,
-                untold: Vec::new(),
-                gone: Vec::new(),
-                told_at: None,
-            });
-        }
-        assert!(told.bytes <= BYTES_MAX);
-        assert_eq!(told.changes.len(), BYTES_MAX / text_len(&large));
-        assert!(told.latest(large.id).is_some());
-        told.prune(now + Duration::from_secs(1_000) + KEPT_FOR);
-        assert_eq!(told.bytes, 0);
-    }
-}
+mod tests;

@@ -53,7 +53,7 @@ impl RoomState {
             if is_elsewhere {
                 return self.refuse(reply, no_such_task());
             }
-            self.tell_untold(author, announcement, None);
+            self.tell_untold(author, announcement, None, now);
             return self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
         }
         let Some(present) = present else {
@@ -61,7 +61,7 @@ impl RoomState {
             return self.refuse(reply, no_such_task());
         };
         let index = index.unwrap_or(0);
-        self.tell_untold(author, announcement, Some((&present, index)));
+        self.tell_untold(author, announcement, Some((&present, index)), now);
         self.correct(author, announcement, sender, (&present, index), now);
         self.effects
             .push(Effect::Answer(reply, Ok(Done::Task(present))));
@@ -73,6 +73,7 @@ impl RoomState {
         author: &Author,
         announcement: &Announcement,
         present: Option<(&Arc<Task>, u64)>,
+        now: Instant,
     ) {
         let (user, task) = (author.user().id, announcement.task());
         let others: Vec<_> = self
@@ -85,23 +86,26 @@ impl RoomState {
         let is_of = |change: &Change| change.author.id == user && announcement.speaks_of(change);
         let mut events = Vec::new();
         for other in others {
-            let missed = told.settle(other, task, is_of);
+            let missed = told.settle(other, task, now, is_of);
             if missed.iter().any(|change| change.kind == Kind::Created) {
                 // It hears of the task as it is now, whole.
-                told.settle(other, task, |change| change.kind != Kind::Deleted);
+                told.settle(other, task, now, |change| change.kind != Kind::Deleted);
             }
             let unheard = missed
                 .iter()
                 .flat_map(|change| told.unheard(other, change))
                 .collect();
             if let Some(event) = told_late(&missed, unheard, announcement, present) {
+                told.told_present(other, task);
                 events.push((event, other));
             }
         }
         if let Some(sender) = author.session() {
-            told.settle(sender, task, is_of);
+            told.announced(sender, task, is_of);
         }
-        told.announced(task, is_of);
+        told.landed(task, |change| {
+            change.author.id == user && announcement.repeats(change)
+        });
         for (event, other) in events {
             self.tell(event, Audience::Only(vec![other]));
         }
@@ -166,6 +170,9 @@ impl RoomState {
         if !fields.is_empty() {
             events.push(updated(present, fields, by));
         }
+        if !events.is_empty() {
+            self.ledger.told.told_present(sender, present.id);
+        }
         for event in events {
             self.tell(event, Audience::Only(vec![sender]));
         }
@@ -207,12 +214,7 @@ impl RoomState {
         let overdue = self.ledger.told.take_overdue(now);
         let pairs: BTreeSet<_> = overdue
             .iter()
-            .flat_map(|change| {
-                change
-                    .untold
-                    .iter()
-                    .map(|session| (change.task.id, *session))
-            })
+            .flat_map(|change| change.untold().map(|session| (change.task_id(), session)))
             .collect();
         for (task, session) in pairs {
             let is_overdue = |change: &Change| {
@@ -220,14 +222,20 @@ impl RoomState {
                     .iter()
                     .any(|one| one.at == change.at && one.task.version == change.task.version)
             };
-            let missed = self.ledger.told.settle(session, task, is_overdue);
-            self.tell_unannounced(task, session, &missed);
+            let missed = self.ledger.told.settle(session, task, now, is_overdue);
+            self.tell_unannounced(task, session, &missed, now);
         }
     }
 
     /// Tells one session of changes of a task that were not announced. The page that made them is among those whose
     /// connection was gone: present values of a task that it has do it no harm, but a new task would be there twice.
-    fn tell_unannounced(&mut self, task: TaskId, session: SessionId, missed: &[Change]) {
+    fn tell_unannounced(
+        &mut self,
+        task: TaskId,
+        session: SessionId,
+        missed: &[Change],
+        now: Instant,
+    ) {
         let only = || Audience::Only(vec![session]);
         if let Some(change) = missed.iter().find(|change| change.kind == Kind::Deleted) {
             return self.tell(change.event(&change.task), only());
@@ -237,8 +245,9 @@ impl RoomState {
         };
         let present = Arc::clone(present);
         if let Some(made) = missed.iter().find(|change| change.kind == Kind::Created) {
-            let may_be_its_own = made.gone.contains(&session);
-            if may_be_its_own && made.gone.len() == 1 {
+            let gone: Vec<_> = made.left_out.iter().filter(|one| one.is_gone).collect();
+            let may_be_its_own = gone.iter().any(|one| one.session == session);
+            if may_be_its_own && gone.len() == 1 {
                 return;
             }
             if may_be_its_own {
@@ -255,7 +264,8 @@ impl RoomState {
             self.tell(made.event(&present), only());
             self.ledger
                 .told
-                .settle(session, task, |change| change.kind != Kind::Deleted);
+                .settle(session, task, now, |change| change.kind != Kind::Deleted);
+            self.ledger.told.told_present(session, task);
             return;
         }
         let told = &mut self.ledger.told;
@@ -264,10 +274,11 @@ impl RoomState {
             .flat_map(|change| told.unheard(session, change))
             .collect();
         // What it hears now of these fields is what later changes have made of them.
-        told.settle(session, task, |change| {
+        told.settle(session, task, now, |change| {
             change.kind != Kind::Created && change.fields.iter().all(|field| fields.contains(field))
         });
         if let (Some(change), false) = (missed.last(), fields.is_empty()) {
+            told.told_present(session, task);
             let event = updated(&present, fields, (*change.author).clone());
             self.tell(event, only());
         }
