@@ -109,7 +109,12 @@ impl Access {
         true
     }
 
-    /// A read has come in.
+    /// Whether read number `read` is the one that is awaited: one that was given up may still come in, and is too old.
+    pub(crate) fn awaits(&self, read: u64) -> bool {
+        self.reading.is_some_and(|(reading, _)| reading == read)
+    }
+
+    /// The read that is awaited has come in.
     pub(crate) fn take(&mut self, membership: Option<Membership>) {
         if let Some((read, read_at)) = self.reading.take()
             && read > self.void
@@ -133,6 +138,12 @@ impl Access {
         self.known = None;
         self.void = self.begun;
         self.next_read()
+    }
+
+    /// Goes on counting where a room that has broken was: what it was reading counts no more.
+    pub(crate) fn succeed(&mut self, broken: &Self) {
+        self.begun = broken.begun;
+        self.void = broken.begun;
     }
 
     /// Whether read number `read`, or a later one, is what is known now.

@@ -161,7 +161,7 @@ impl ActorState {
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::ReadMembership => self.store.read_membership(),
+                Effect::ReadMembership(number) => self.store.read_membership(number),
                 Effect::Ask(slot, request) => self.store.ask(slot, request),
                 Effect::Tell(event, audience) => self.tell(&event, &audience),
                 Effect::TellOn(event, only, heard) => {

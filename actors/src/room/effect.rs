@@ -25,8 +25,8 @@ use crate::{
 /// Something for the room's actor to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Read the memberships.
-    ReadMembership,
+    /// Read the memberships, by the read with this number.
+    ReadMembership(u64),
     /// Ask the store; the answer belongs to the slot.
     Ask(Slot, Request),
     /// Tell an event.

@@ -11,7 +11,7 @@ use collabflow_protocol::{
 use tokio::time::{Duration, Instant};
 
 use super::{
-    effect::{Answer, Audience, Effect, Request},
+    effect::{Answer, Audience, Effect, MembershipRead, Request},
     message::{Author, RoomMessage},
     pipeline::Slot,
     state::{Command, RoomState},
@@ -95,6 +95,9 @@ pub(crate) struct TestRoom {
     pub(crate) state: RoomState,
     pub(crate) now: Instant,
     pub(crate) members: Membership,
+    /// Whether reads of memberships wait for [`Self::read`].
+    pub(crate) holds_reads: bool,
+    pub(crate) reads: Vec<u64>,
     asked: Vec<(Slot, Request)>,
     told: Vec<(ServerEvent, Audience)>,
     answered: Vec<Result<Done, Refusal>>,
@@ -116,6 +119,8 @@ impl TestRoom {
                 roles,
                 workspace: Some(WORKSPACE),
             },
+            holds_reads: false,
+            reads: Vec::new(),
             asked: Vec::new(),
             told: Vec::new(),
             answered: Vec::new(),
@@ -133,10 +138,37 @@ impl TestRoom {
     }
 
     fn apply(&mut self, command: Command) {
-        for effect in self.state.apply(command, self.now) {
+        let effects = self.state.apply(command, self.now);
+        self.perform(effects);
+    }
+
+    /// The oldest read of memberships that was held comes in.
+    pub(crate) fn read(&mut self, found: MembershipRead) {
+        let number = self.reads.remove(0);
+        self.apply(Command::Membership(number, found));
+    }
+
+    /// The room breaks, and is started again with who is in it.
+    pub(crate) fn restart(&mut self) {
+        let fresh = RoomState::new(self.state.key(), settings(), self.now);
+        let broken = std::mem::replace(&mut self.state, fresh);
+        let seats: Vec<_> = broken
+            .members()
+            .seats()
+            .iter()
+            .map(|seat| (Arc::clone(&seat.entry), seat.is_away()))
+            .collect();
+        let effects = self.state.restart(broken, seats);
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
             match effect {
-                Effect::ReadMembership => {
-                    self.apply(Command::Membership(Ok(Some(self.members.clone()))));
+                Effect::ReadMembership(number) if self.holds_reads => self.reads.push(number),
+                Effect::ReadMembership(number) => {
+                    let found = Ok(Some(self.members.clone()));
+                    self.apply(Command::Membership(number, found));
                 }
                 Effect::Ask(slot, request) => self.asked.push((slot, request)),
                 Effect::Tell(event, audience) => self.told.push((event, audience)),

@@ -37,8 +37,8 @@ const IDLE: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) enum Command {
     /// Somebody has said something.
     Message(RoomMessage),
-    /// The memberships were read.
-    Membership(MembershipRead),
+    /// The memberships were read, by the read with this number.
+    Membership(u64, MembershipRead),
     /// The store has answered.
     Answered(Slot, Answer),
     /// Something may be due.
@@ -127,6 +127,7 @@ impl RoomState {
         broken: Self,
         seats: impl IntoIterator<Item = (Arc<SessionEntry>, bool)>,
     ) -> Vec<Effect> {
+        self.access.succeed(&broken.access);
         self.ledger = broken.ledger;
         self.ledger.pipeline.drop_unsent();
         for (entry, is_away) in seats {
@@ -140,14 +141,14 @@ impl RoomState {
         }
         self.tell_everybody();
         let now = self.last_used;
-        for Parked { command, .. } in broken.parked {
-            self.ask(command, 0, now);
-        }
         if !broken.awaiting.is_empty() {
             let read = self.access.invalidate();
             let waiting = broken.awaiting.into_iter().map(|(_, done)| (read, done));
             self.awaiting.extend(waiting);
             self.read_membership(read, now);
+        }
+        for Parked { command, .. } in broken.parked {
+            self.ask(command, 0, now);
         }
         std::mem::take(&mut self.effects)
     }
@@ -169,7 +170,7 @@ impl RoomState {
     pub(crate) fn apply(&mut self, command: Command, now: Instant) -> Vec<Effect> {
         match command {
             Command::Message(message) => self.take_message(message, now),
-            Command::Membership(read) => self.take_membership(read, now),
+            Command::Membership(number, read) => self.take_membership(number, read, now),
             Command::Answered(slot, answer) => {
                 self.ledger.pipeline.fill(slot, answer);
                 self.commit_answered(now);
@@ -276,11 +277,14 @@ impl RoomState {
 
     fn read_membership(&mut self, read: u64, now: Instant) {
         if self.access.begin(read, now) {
-            self.effects.push(Effect::ReadMembership);
+            self.effects.push(Effect::ReadMembership(read));
         }
     }
 
-    fn take_membership(&mut self, read: MembershipRead, now: Instant) {
+    fn take_membership(&mut self, number: u64, read: MembershipRead, now: Instant) {
+        if !self.access.awaits(number) {
+            return;
+        }
         let failed = match read {
             Ok(membership) => {
                 if self.key.scope().is_some() {

@@ -30,10 +30,12 @@ impl StoreCalls {
         }
     }
 
-    pub(crate) fn read_membership(&self) {
+    pub(crate) fn read_membership(&self, number: u64) {
         let read = self.registry.store().membership(self.room.key.access());
-        let mut promise = Promise::new(&self.room, |error| Command::Membership(Err(error)));
-        tokio::spawn(async move { promise.keep(Command::Membership(read.await)) });
+        let mut promise = Promise::new(&self.room, move |error| {
+            Command::Membership(number, Err(error))
+        });
+        tokio::spawn(async move { promise.keep(Command::Membership(number, read.await)) });
     }
 
     /// The call itself is made here and now: its place in the store's order is its place in the pipeline.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Duration;
 
 mod in_flight;
+mod membership;
 mod recovery;
 
 use super::{
@@ -425,31 +426,6 @@ async fn a_page_that_adds_a_task_after_somebody_deleted_it_is_told_so() {
     );
     room.answer(Answer::Found(None));
     assert_eq!(told(&room.heard_by(page.id))[0].0, "task:deleted");
-}
-
-#[tokio::test]
-async fn what_was_read_of_memberships_before_they_changed_lets_nobody_in() {
-    let (mut room, [_, _, other]) = two_tabs();
-    room.members.roles.remove(&user(2).id);
-    let (done, mut heard) = tokio::sync::oneshot::channel();
-    room.send(RoomMessage::MembershipChanged(done));
-    assert!(
-        heard.try_recv().is_ok(),
-        "the answer comes when the stranger is out"
-    );
-    let events = room.take_told();
-    assert_eq!(
-        events
-            .iter()
-            .map(|(event, _)| event.name())
-            .collect::<Vec<_>>(),
-        ["user:left"]
-    );
-    assert!(!other.is_in(room.state.key()));
-    room.by_socket(&other, patch(title("still here?")));
-    assert!(
-        matches!(room.take_answered().last(), Some(Err(Refusal::Error(e))) if e.code == ErrorCode::Forbidden)
-    );
 }
 
 #[tokio::test]
