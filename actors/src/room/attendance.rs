@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     crowd::News,
     effect::{Audience, Effect},
+    members::Absence,
     message::Departure,
     state::RoomState,
 };
@@ -98,7 +99,7 @@ impl RoomState {
         now: Instant,
     ) {
         let was_in = old.is_in(self.key);
-        let is_cut_off = self.vacate(old, now);
+        let (is_cut_off, away_since) = self.vacate(old, now);
         if !was_in {
             return new.left(self.key);
         }
@@ -108,6 +109,8 @@ impl RoomState {
         self.ledger.told.returned(old.id, new.id);
         if !new.has_ended() {
             self.seat(new, now);
+            let (since, until) = (away_since, now);
+            self.members.set_back(new.id, Absence { since, until });
         } else if self.members.add(Arc::clone(new)) {
             // Its connection is gone as well. For the others the user is still within the grace of the first drop.
             self.members.set_away(new, now);
@@ -149,12 +152,14 @@ impl RoomState {
         new.left(self.key);
     }
 
-    /// A session that was taken over is away from now on, and without a seat; false where it was away before.
-    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) -> bool {
+    /// A session that was taken over is away from now on at least, and without a seat. The answer is whether that was
+    /// news, and since when it is away.
+    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) -> (bool, Instant) {
         let is_news = self.away(old, now);
         old.left(self.key);
-        self.members.remove(old);
-        is_news
+        let seat = self.members.remove(old);
+        let since = seat.and_then(|seat| seat.away_since);
+        (is_news, since.unwrap_or(now))
     }
 
     /// Lets nobody stay who is no member by the last read.

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use super::{
     announcement::Announcement,
     effect::{Answer, Effect, Request},
+    members::{Absence, Seat},
     message::Author,
     state::{RoomState, Work},
-    told::{ANNOUNCED_WITHIN, Change, Kind, LeftOut},
+    told::{ANNOUNCED_WITHIN, Change, Kind, LeftOut, OVERTAKEN_WITHIN},
 };
 use crate::{
     id::SessionId,
@@ -252,21 +253,13 @@ impl RoomState {
 
     /// Leaves the author's sessions out of a change until it is announced.
     fn await_announcement(&self, author: UserId, change: &mut Change, now: Instant) {
-        let (told, task) = (&self.ledger.told, change.task_id());
-        let may_be_taken_back =
-            change.kind != Kind::Deleted && told.has_in_flight(author, task, now);
         let mut away = 0;
         for seat in self.members.of_user(author) {
-            let session = seat.entry.id;
-            if let Some(since) = seat.away_since {
-                away += 1;
-                // Its page may have made this change, and will hear older ones when it is back, or lay the answer to an
-                // older one over it: then it hears this one after them, or they would take it back.
-                if may_be_taken_back || told.was_missed(session, since, task, &change.fields) {
-                    continue;
-                }
+            away += usize::from(seat.is_away());
+            if !self.may_be_taken_back(seat, change, now) {
+                let session = seat.entry.id;
+                change.left_out.push(LeftOut::new(session, seat.is_away()));
             }
-            change.left_out.push(LeftOut::new(session, seat.is_away()));
         }
         // A page whose connection is gone cannot announce what it changes: then the clock does, unless nobody but that
         // page was left out.
@@ -274,6 +267,21 @@ impl RoomState {
         if away > 0 && !is_sole_maker {
             change.told_at = Some(change.at + ANNOUNCED_WITHIN);
         }
+    }
+
+    /// Whether the page of this session, which may have made a change, may lay something older over it: what it has yet
+    /// to hear of those fields, or the answer to an older change of its own. Then it is told of the change in its place.
+    fn may_be_taken_back(&self, seat: &Seat, change: &Change, now: Instant) -> bool {
+        let (told, task, author) = (&self.ledger.told, change.task_id(), change.author.id);
+        let was_missed = |since| told.was_missed(seat.entry.id, since, task, &change.fields);
+        if let Some(since) = seat.away_since {
+            let is_update = change.kind != Kind::Deleted;
+            return is_update && told.has_in_flight(author, task, now) || was_missed(since);
+        }
+        let is_just_back = |absence: &Absence| absence.until + OVERTAKEN_WITHIN >= now;
+        let absence = seat.absence.filter(is_just_back);
+        absence.is_some_and(|absence| was_missed(absence.since))
+            || told.was_just_changed(author, task, &change.fields, now)
     }
 
     pub(super) fn refuse_failed(&mut self, reply: Reply, answer: Answer) {

@@ -13,6 +13,15 @@ pub(crate) struct Seat {
     pub(crate) entry: Arc<SessionEntry>,
     /// Since when its connection is gone; durable events are kept for it until it is back or given up.
     pub(crate) away_since: Option<Instant>,
+    /// The last time that the session came back, if it ever did.
+    pub(crate) absence: Option<Absence>,
+}
+
+/// When a session was away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absence {
+    pub(crate) since: Instant,
+    pub(crate) until: Instant,
 }
 
 impl Seat {
@@ -51,8 +60,16 @@ impl Members {
         self.seats.push(Seat {
             entry,
             away_since: None,
+            absence: None,
         });
         true
+    }
+
+    /// The session is there again after an absence.
+    pub(crate) fn set_back(&mut self, session: SessionId, absence: Absence) {
+        if let Some(&at) = self.index.get(&session) {
+            self.seats[at].absence = Some(absence);
+        }
     }
 
     /// The session's connection is gone; false where it has no seat, or was away already.

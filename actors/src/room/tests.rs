@@ -12,12 +12,14 @@ use tokio::time::Duration;
 
 mod in_flight;
 mod membership;
+mod overtaken;
 mod recovery;
 
 use super::{
     effect::{Answer, Request},
     fixture::{TASK, TestRoom, patch, session, successor, task, title, user},
     message::{Author, Departure, RoomMessage},
+    told::OVERTAKEN_WITHIN,
 };
 use crate::{
     node::Refusal,
@@ -457,6 +459,7 @@ async fn what_was_missed_does_not_take_back_what_the_page_has_changed_meanwhile(
         Some(&task(1, "old")),
         &task(2, "theirs"),
     );
+    room.pass(OVERTAKEN_WITHIN + Duration::from_millis(1));
     room.by_page(
         1,
         patch(title("mine")),

@@ -23,6 +23,8 @@ use crate::id::SessionId;
 
 /// For how long a REST change may be repeated by its announcement.
 pub(crate) const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);
+/// For how long the answer to a REST call may overtake what a socket was told before it.
+pub(crate) const OVERTAKEN_WITHIN: Duration = Duration::from_secs(1);
 /// How long an author's other socket may take to announce a change after one of them closed: the one that closed may
 /// not have been the page that made it.
 const SETTLES_WITHIN: Duration = Duration::from_millis(500);
@@ -169,6 +171,21 @@ impl Told {
     ) -> bool {
         self.of_task(task).any(|change| {
             change.is_missed(session, since)
+                && change.fields.iter().any(|field| fields.contains(field))
+        })
+    }
+
+    /// Whether somebody else has changed these fields of a task so lately that the user's pages may not have heard it yet.
+    pub(crate) fn was_just_changed(
+        &self,
+        user: UserId,
+        task: TaskId,
+        fields: &[TaskField],
+        now: Instant,
+    ) -> bool {
+        self.of_task(task).any(|change| {
+            change.author.id != user
+                && change.at + OVERTAKEN_WITHIN >= now
                 && change.fields.iter().any(|field| fields.contains(field))
         })
     }
