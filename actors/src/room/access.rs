@@ -151,6 +151,14 @@ impl Access {
         self.known.as_ref().is_some_and(|known| known.read >= read)
     }
 
+    /// Whether the last read found that the user is no member, or that there is nothing to be a member of.
+    pub(crate) fn is_stranger(&self, user: UserId) -> bool {
+        self.known.as_ref().is_some_and(|known| {
+            let membership = known.membership.as_ref();
+            membership.is_none_or(|membership| !membership.roles.contains_key(&user))
+        })
+    }
+
     /// What the last read found.
     pub(crate) fn membership(&self) -> Option<&Membership> {
         self.known.as_ref()?.membership.as_deref()

@@ -164,15 +164,11 @@ impl RoomState {
 
     /// Lets nobody stay who is no member by the last read.
     pub(super) fn evict_strangers(&mut self, now: Instant) {
-        let Some(membership) = self.access.membership() else {
-            return;
-        };
-        let is_stranger = |user: UserId| !membership.roles.contains_key(&user);
         let strangers: Vec<_> = self
             .members
             .seats()
             .iter()
-            .filter(|seat| is_stranger(seat.entry.user_id()))
+            .filter(|seat| self.access.is_stranger(seat.entry.user_id()))
             .map(|seat| (Arc::clone(&seat.entry), seat.is_away()))
             .collect();
         let mut gone = Vec::new();

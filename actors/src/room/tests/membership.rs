@@ -49,3 +49,15 @@ async fn a_read_that_a_broken_room_began_counts_no_more() {
     assert!(heard.try_recv().is_ok());
     assert!(!other.is_in(room.state.key()));
 }
+
+#[tokio::test]
+async fn nobody_stays_in_the_room_of_what_is_gone() {
+    let (mut room, sessions) = two_tabs();
+    room.holds_reads = true;
+    let (done, mut heard) = oneshot::channel();
+    room.send(RoomMessage::MembershipChanged(done));
+    room.read(Ok(None));
+    assert!(heard.try_recv().is_ok());
+    assert!(room.state.members().is_empty());
+    assert!(sessions.iter().all(|entry| !entry.is_in(room.state.key())));
+}
