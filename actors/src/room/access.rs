@@ -95,7 +95,7 @@ impl Access {
     }
 
     /// A read that has not begun yet.
-    fn next_read(&self) -> u64 {
+    pub(crate) fn next_read(&self) -> u64 {
         self.begun + 1
     }
 

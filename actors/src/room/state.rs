@@ -32,6 +32,9 @@ use crate::{
 /// How long a room that nobody is in is kept, for the next one who needs it.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How soon memberships are read again where somebody waits for them and a read has failed.
+const READ_AGAIN: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// What changes a room.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -98,6 +101,8 @@ pub(crate) struct RoomState {
     parked: VecDeque<Parked>,
     /// Who waits for memberships to be read anew, and by which read.
     awaiting: Vec<(u64, oneshot::Sender<()>)>,
+    /// When memberships are read again after a read has failed.
+    read_again_at: Option<Instant>,
     last_used: Instant,
     pub(super) effects: Vec<Effect>,
 }
@@ -114,6 +119,7 @@ impl RoomState {
             ledger: Ledger::default(),
             parked: VecDeque::new(),
             awaiting: Vec::new(),
+            read_again_at: None,
             last_used: now,
             effects: Vec::new(),
             settings,
@@ -300,11 +306,16 @@ impl RoomState {
                 Some(error)
             }
         };
+        // Nobody is told that a change is in force by a read that has failed.
+        let fails = failed.is_some() && !self.awaiting.is_empty();
+        self.read_again_at = fails.then(|| now + READ_AGAIN);
         for (read, done) in std::mem::take(&mut self.awaiting) {
-            if failed.is_some() || self.access.has(read) {
+            if self.access.has(read) {
                 self.effects.push(Effect::Confirm(done));
-            } else {
-                self.awaiting.push((read, done));
+                continue;
+            }
+            self.awaiting.push((read, done));
+            if !fails {
                 self.read_membership(read, now);
             }
         }
@@ -331,6 +342,9 @@ impl RoomState {
 
     /// Does what is due by the clock.
     fn take_due(&mut self, now: Instant) {
+        if self.read_again_at.take_if(|at| *at <= now).is_some() {
+            self.read_membership(self.access.next_read(), now);
+        }
         self.tell_gone(now);
         self.tell_crowd(now);
         self.tell_typing_ended(now);
@@ -346,6 +360,7 @@ impl RoomState {
             self.crowd.next_deadline(),
             self.typing.next_deadline(),
             self.ledger.told.next_deadline(),
+            self.read_again_at,
             idle,
         ]
         .into_iter()

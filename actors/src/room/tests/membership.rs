@@ -4,7 +4,7 @@ use collabflow_protocol::error::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::{TestRoom, patch, title, two_tabs, user};
-use crate::{node::Refusal, room::message::RoomMessage};
+use crate::{node::Refusal, room::message::RoomMessage, store::StoreError};
 
 fn put_out(room: &mut TestRoom, n: u8) -> oneshot::Receiver<()> {
     room.members.roles.remove(&user(n).id);
@@ -60,4 +60,27 @@ async fn nobody_stays_in_the_room_of_what_is_gone() {
     assert!(heard.try_recv().is_ok());
     assert!(room.state.members().is_empty());
     assert!(sessions.iter().all(|entry| !entry.is_in(room.state.key())));
+}
+
+/// A removal is in force before it is answered: a read that fails says nothing of who may stay.
+#[tokio::test]
+async fn a_removal_waits_for_a_read_that_does_not_fail() {
+    let (mut room, [.., other]) = two_tabs();
+    room.holds_reads = true;
+    let mut heard = put_out(&mut room, 2);
+    for _ in 0..3 {
+        room.read(Err(StoreError::Failed("a read fails".into())));
+        assert!(heard.try_recv().is_err(), "it is not in force yet");
+        assert!(
+            room.reads.is_empty(),
+            "the store is left in peace for a moment"
+        );
+        let due = room.state.next_deadline().expect("another read");
+        room.pass(due - room.now);
+        assert_eq!(room.reads.len(), 1);
+    }
+    let after = room.members.clone();
+    room.read(Ok(Some(after)));
+    assert!(heard.try_recv().is_ok());
+    assert!(!other.is_in(room.state.key()));
 }
