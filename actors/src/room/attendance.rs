@@ -91,7 +91,8 @@ impl RoomState {
         is_news
     }
 
-    /// Gives the seat of a session that is away to the one that has come in its place.
+    /// Gives the seat of a session that is away to the one that has come in its place. A session that says it is in the
+    /// room, and has no seat, was in one that broke too often: what it has missed nobody knows.
     pub(super) fn give_back(
         &mut self,
         old: &Arc<SessionEntry>,
@@ -109,17 +110,20 @@ impl RoomState {
         self.ledger.told.returned(old.id, new.id);
         if !new.has_ended() {
             self.seat(new, now);
-            let (since, until) = (away_since, now);
-            self.members.set_back(new.id, Absence { since, until });
         } else if self.members.add(Arc::clone(new)) {
             // Its connection is gone as well. For the others the user is still within the grace of the first drop.
             self.members.set_away(new, now);
             self.ledger.told.closed(new.id, new.user_id(), now);
         }
-        self.effects.push(Effect::Replay {
-            old: Arc::clone(old),
-            new: Arc::clone(new),
-        });
+        if let Some(since) = away_since {
+            self.members.set_back(new.id, Absence { since, until: now });
+            self.effects.push(Effect::Replay {
+                old: Arc::clone(old),
+                new: Arc::clone(new),
+            });
+        } else {
+            self.tell_resync(new.id);
+        }
         if is_cut_off {
             self.tell_in_flight(new, now);
         }
@@ -130,9 +134,13 @@ impl RoomState {
     pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>, now: Instant) {
         self.stop_typing(old);
         let renewed = self.members.renew(old, new);
-        // It may have lost the seat in between; or the room has broken, and has found the session as it is now.
+        // It may have lost the seat in between; or the room has broken, and has found the session as it is now, or not.
         if renewed.is_none() && self.members.get(new.id).is_none() {
-            return new.left(self.key);
+            if !old.is_in(self.key) {
+                return new.left(self.key);
+            }
+            self.seat(new, now);
+            self.tell_resync(new.id);
         }
         let was_away = renewed.flatten().is_some();
         if was_away && self.presence.arrive(&new.user) && self.crowd.change(new.user_id(), now) {
@@ -153,13 +161,12 @@ impl RoomState {
     }
 
     /// A session that was taken over is away from now on at least, and without a seat. The answer is whether that was
-    /// news, and since when it is away.
-    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) -> (bool, Instant) {
+    /// news, and since when it is away, if it had a seat.
+    fn vacate(&mut self, old: &Arc<SessionEntry>, now: Instant) -> (bool, Option<Instant>) {
         let is_news = self.away(old, now);
         old.left(self.key);
         let seat = self.members.remove(old);
-        let since = seat.and_then(|seat| seat.away_since);
-        (is_news, since.unwrap_or(now))
+        (is_news, seat.and_then(|seat| seat.away_since))
     }
 
     /// Lets nobody stay who is no member by the last read.
@@ -230,6 +237,15 @@ impl RoomState {
     fn tell_users(&mut self, session: SessionId) {
         self.crowd.inform(session);
         self.tell_present(Audience::Only(vec![session]));
+    }
+
+    /// Tells one session that it has missed something.
+    fn tell_resync(&mut self, session: SessionId) {
+        let room = self.key.to_string();
+        self.tell(
+            ServerEvent::RoomResync { room },
+            Audience::Only(vec![session]),
+        );
     }
 
     fn tell_present(&mut self, audience: Audience) {

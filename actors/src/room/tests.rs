@@ -10,6 +10,7 @@ use collabflow_protocol::{
 use serde_json::{Value, json};
 use tokio::time::Duration;
 
+mod given_up;
 mod in_flight;
 mod membership;
 mod overtaken;
