@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     event::{ServerEvent, TaskCommand},
-    id::{ProjectId, UserId},
+    id::{ProjectId, TaskId, UserId},
     model::{Task, TaskField, TaskPatch, TaskUpdates},
 };
 use tokio::time::Instant;
@@ -90,10 +90,16 @@ impl RoomState {
 
     fn look_up(&mut self, author: Author, announcement: Box<Announcement>, reply: Reply) {
         let task = announcement.task();
-        let slot = self
-            .ledger
-            .pipeline
-            .push(Work::Announce(author, announcement, reply));
+        let work = Work::Announce(author, announcement, reply);
+        let slot = self.ledger.pipeline.push(work);
+        self.effects.push(Effect::Ask(slot, Request::LookUp(task)));
+    }
+
+    /// A delete found nothing: it may announce one. It keeps its place.
+    fn look_up_deleted(&mut self, author: Author, task: TaskId, reply: Reply) {
+        let announcement = Box::new(Announcement::Deleted(task));
+        let work = Work::Announce(author, announcement, reply);
+        let slot = self.ledger.pipeline.put_back(work);
         self.effects.push(Effect::Ask(slot, Request::LookUp(task)));
     }
 
@@ -179,7 +185,7 @@ impl RoomState {
                 Done::Plain
             }
             Answer::Deleted(task, None) if author.session().is_some() => {
-                return self.look_up(author, Box::new(Announcement::Deleted(task)), reply);
+                return self.look_up_deleted(author, task, reply);
             }
             Answer::Deleted(_, None) => return self.refuse(reply, no_such_task()),
             other => return self.refuse_failed(reply, other),

@@ -24,6 +24,16 @@ struct Place<W, A> {
     is_sent: bool,
 }
 
+impl<W, A> Place<W, A> {
+    const fn new(work: W) -> Self {
+        Self {
+            work: Some(work),
+            answer: None,
+            is_sent: false,
+        }
+    }
+}
+
 impl<W, A> Default for Pipeline<W, A> {
     fn default() -> Self {
         Self {
@@ -36,12 +46,15 @@ impl<W, A> Default for Pipeline<W, A> {
 impl<W, A> Pipeline<W, A> {
     /// Lines up a piece of work.
     pub(crate) fn push(&mut self, work: W) -> Slot {
-        self.queue.push_back(Place {
-            work: Some(work),
-            answer: None,
-            is_sent: false,
-        });
+        self.queue.push_back(Place::new(work));
         Slot(self.first + self.queue.len() as u64 - 1)
+    }
+
+    /// Puts a piece of work that was let out back in its place: it needs another answer.
+    pub(crate) fn put_back(&mut self, work: W) -> Slot {
+        self.first -= 1;
+        self.queue.push_front(Place::new(work));
+        Slot(self.first)
     }
 
     /// The work has been sent to the store.
@@ -118,6 +131,20 @@ mod tests {
         pipeline.fill(d, 4);
         assert_eq!(pipeline.pop(), Some(("d", 4)));
         assert!(pipeline.is_empty());
+    }
+
+    #[test]
+    fn what_is_put_back_is_let_out_before_what_came_after_it() {
+        let mut pipeline = Pipeline::default();
+        let [a, b] = ["a", "b"].map(|work| pipeline.push(work));
+        pipeline.fill(a, 1);
+        pipeline.fill(b, 2);
+        assert_eq!(pipeline.pop(), Some(("a", 1)));
+        let again = pipeline.put_back("a again");
+        assert_eq!(pipeline.pop(), None);
+        pipeline.fill(again, 3);
+        assert_eq!(pipeline.pop(), Some(("a again", 3)));
+        assert_eq!(pipeline.pop(), Some(("b", 2)));
     }
 
     #[test]

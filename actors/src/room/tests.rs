@@ -13,6 +13,7 @@ use tokio::time::Duration;
 mod given_up;
 mod in_flight;
 mod membership;
+mod order;
 mod overtaken;
 mod recovery;
 
