@@ -64,9 +64,9 @@ impl RoomState {
         now: Instant,
     ) {
         entry.left(self.key);
+        self.stop_typing(entry);
         if let Some(seat) = self.members.remove(entry) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
-            self.stop_typing(entry);
             // One that is away has departed already.
             if !seat.is_away() && self.presence.depart(entry.user_id(), how, now) {
                 self.has_left(entry.user_id(), now);

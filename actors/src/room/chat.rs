@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::{
     effect::{Answer, Audience, Effect, Request},
     message::Author,
-    state::{RoomState, Work},
+    state::{Asked, RoomState, Work},
+    typing::Typing,
 };
 use crate::{
     key::RoomKey,
@@ -50,15 +51,29 @@ impl RoomState {
         reply: Reply,
         now: Instant,
     ) {
+        // It may have ended while memberships were read.
+        let is_typing = is_typing && !entry.has_ended();
         self.typing.set(entry, is_typing, now);
         self.tell_typing(entry, is_typing);
         self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
     }
 
-    /// The session is gone, and so is its typing.
+    /// The session is gone, and so is its typing, also what waits for memberships to be read.
     pub(super) fn stop_typing(&mut self, entry: &Arc<SessionEntry>) {
+        for parked in &mut self.parked {
+            if let Asked::Typing(typist, is_typing, _) = &mut parked.command {
+                *is_typing &= typist.id != entry.id;
+            }
+        }
         if self.typing.stop(entry.id) {
             self.tell_typing(entry, false);
+        }
+    }
+
+    /// Nobody types in a room that has broken.
+    pub(super) fn end_typing(&mut self, broken: Typing) {
+        for entry in broken.into_all() {
+            self.tell_typing(&entry, false);
         }
     }
 

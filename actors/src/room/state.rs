@@ -61,10 +61,10 @@ pub(crate) enum Work {
 
 /// A command that waits for memberships to be read.
 #[derive(Debug)]
-struct Parked {
+pub(super) struct Parked {
     /// The read that it waits for.
     read: u64,
-    command: Asked,
+    pub(super) command: Asked,
 }
 
 /// A command that needs its author to be a member.
@@ -98,7 +98,7 @@ pub(crate) struct RoomState {
     pub(super) typing: Typing,
     pub(super) access: Access,
     pub(super) ledger: Ledger,
-    parked: VecDeque<Parked>,
+    pub(super) parked: VecDeque<Parked>,
     /// Who waits for memberships to be read anew, and by which read.
     awaiting: Vec<(u64, oneshot::Sender<()>)>,
     /// When memberships are read again after a read has failed.
@@ -146,6 +146,7 @@ impl RoomState {
             }
         }
         self.tell_everybody();
+        self.end_typing(broken.typing);
         let now = self.last_used;
         if !broken.awaiting.is_empty() {
             let read = self.access.invalidate();

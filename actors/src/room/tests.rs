@@ -16,6 +16,7 @@ mod membership;
 mod order;
 mod overtaken;
 mod recovery;
+mod typing;
 
 use super::{
     effect::{Answer, Request},

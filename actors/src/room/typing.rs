@@ -29,6 +29,11 @@ impl Typing {
         self.ends.remove(&session).is_some()
     }
 
+    /// Everybody who types.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = Arc<SessionEntry>> {
+        self.ends.into_values().map(|(entry, _)| entry)
+    }
+
     /// Takes out those whose typing has ended by itself.
     pub(crate) fn take_ended(&mut self, now: Instant) -> Vec<Arc<SessionEntry>> {
         self.ends
