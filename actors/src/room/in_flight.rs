@@ -11,7 +11,7 @@ use super::{
     change::updated,
     effect::Audience,
     state::RoomState,
-    told::{Change, Kind},
+    told::{Change, Kind, Latest},
 };
 use crate::{id::SessionId, session::entry::SessionEntry};
 
@@ -84,11 +84,12 @@ impl RoomState {
         for (task, base) in self.ledger.told.may_be_taken_back(session, user, now) {
             let told = &mut self.ledger.told;
             let is_real = |change: &&Change| !change.fields.is_empty();
-            let Some(last) = told.of_task(task).rev().find(is_real) else {
+            let by = told.of_task(task).rev().find(is_real);
+            let (Some(by), Some(Latest::Stored(present))) = (by, told.latest(task)) else {
                 continue;
             };
             let fields = told.changed_since(task, base);
-            let event = updated(&last.task, fields, (*last.author).clone());
+            let event = updated(present, fields, (*by.author).clone());
             told.settle(session, task, now, |change| change.task.version > base);
             told.told_present(session, task);
             self.tell(event, Audience::Only(vec![session]));

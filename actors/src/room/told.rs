@@ -31,7 +31,7 @@ const SETTLES_WITHIN: Duration = Duration::from_millis(500);
 const KEPT_FOR: Duration = Duration::from_secs(60);
 const CHANGES_MAX: usize = 4_096;
 /// Bytes of text in the tasks of remembered changes, about.
-const BYTES_MAX: usize = 16_000_000;
+const BYTES_MAX: usize = 8_000_000;
 
 /// The last that is known of a task.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +63,13 @@ impl Told {
             }
         }
         self.is_timed |= change.told_at.is_some();
-        self.bytes += text_len(&change.task);
+        self.bytes += change.text_len();
         self.order.push_back((id, change.at));
-        self.tasks.entry(id).or_default().push_back(change);
+        let changes = self.tasks.entry(id).or_default();
+        if let Some(former) = changes.back_mut() {
+            self.bytes -= former.slim();
+        }
+        changes.push_back(change);
         while self.order.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.forget_first();
         }
@@ -284,22 +288,12 @@ impl Told {
             return;
         };
         if let Some(change) = changes.pop_front() {
-            self.bytes -= text_len(&change.task);
+            self.bytes -= change.text_len();
         }
         if changes.is_empty() {
             self.tasks.remove(&task);
         }
     }
-}
-
-fn text_len(task: &Task) -> usize {
-    let subtasks = task.subtasks.iter().map(|subtask| subtask.title.len());
-    let labels = task
-        .labels
-        .iter()
-        .map(|label| label.name.len() + label.color.len());
-    let description = task.description.as_ref().map_or(0, String::len);
-    task.title.len() + description + subtasks.chain(labels).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub(crate) struct Change {
     pub(crate) from: Status,
     /// What it really changed.
     pub(crate) fields: Vec<TaskField>,
-    /// The task after it; of a deleted one, as it was last.
+    /// The task after it; of a deleted one, as it was last. Once there is a later change, of long fields only what this
+    /// one named: the task as a whole is the last one's.
     pub(crate) task: Arc<Task>,
     /// Its index in its column after it, where that was part of the change.
     pub(crate) index: Option<u64>,
@@ -133,6 +134,40 @@ impl Change {
             },
         };
         told_at.is_some_and(|at| at >= since)
+    }
+
+    /// Forgets the long fields that it did not name; the answer is how much text that was.
+    pub(super) fn slim(&mut self) -> usize {
+        let before = self.text_len();
+        let unnamed = |field| !self.named(field);
+        let description = unnamed(TaskField::Description) && self.task.description.is_some();
+        let subtasks = unnamed(TaskField::Subtasks) && !self.task.subtasks.is_empty();
+        let labels = unnamed(TaskField::Labels) && !self.task.labels.is_empty();
+        if description || subtasks || labels {
+            let task = Arc::make_mut(&mut self.task);
+            if description {
+                task.description = None;
+            }
+            if subtasks {
+                task.subtasks = Vec::new();
+            }
+            if labels {
+                task.labels = Vec::new();
+            }
+        }
+        before - self.text_len()
+    }
+
+    /// Bytes of text in the task, about.
+    pub(super) fn text_len(&self) -> usize {
+        let task = &self.task;
+        let subtasks = task.subtasks.iter().map(|subtask| subtask.title.len());
+        let labels = task
+            .labels
+            .iter()
+            .map(|label| label.name.len() + label.color.len());
+        let description = task.description.as_ref().map_or(0, String::len);
+        task.title.len() + description + subtasks.chain(labels).sum::<usize>()
     }
 
     pub(super) fn left_out_mut(&mut self, session: SessionId) -> Option<&mut LeftOut> {

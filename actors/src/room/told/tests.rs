@@ -3,6 +3,42 @@
 use super::*;
 use crate::room::fixture::{task, user};
 
+/// A change of one field that left this task.
+fn update(at: Instant, field: TaskField, task: &Task) -> Change {
+    Change {
+        at,
+        author: user(1),
+        by_rest: true,
+        kind: Kind::Updated(vec![field]),
+        from: task.status.clone(),
+        fields: vec![field],
+        task: Arc::new(task.clone()),
+        index: None,
+        left_out: Vec::new(),
+        is_in_flight: false,
+        told_at: None,
+    }
+}
+
+/// Somebody renames a task with a long description, again and again.
+#[tokio::test]
+async fn of_a_former_version_no_more_is_kept_than_was_changed() {
+    let (now, mut told) = (Instant::now(), Told::default());
+    for version in 1..=1_000 {
+        let large = Task {
+            description: Some("x".repeat(80_000)),
+            ..task(version, &format!("title {version}"))
+        };
+        told.record(update(now, TaskField::Title, &large));
+    }
+    assert_eq!(told.order.len(), 1_000);
+    assert!(told.bytes < 100_000, "{}", told.bytes);
+    let mut titles = told.of_task(crate::room::fixture::TASK);
+    assert!(titles.any(|change| change.task.title == "title 1"));
+    let latest = told.latest(crate::room::fixture::TASK);
+    assert!(matches!(latest, Some(Latest::Stored(task)) if task.description.is_some()));
+}
+
 #[tokio::test]
 async fn large_tasks_are_forgotten_sooner() {
     let (now, mut told) = (Instant::now(), Told::default());
@@ -11,22 +47,11 @@ async fn large_tasks_are_forgotten_sooner() {
         ..task(1, "large")
     };
     for second in 0..1_000 {
-        told.record(Change {
-            at: now + Duration::from_secs(second),
-            author: user(1),
-            by_rest: false,
-            kind: Kind::Updated(Vec::new()),
-            from: large.status.clone(),
-            fields: vec![TaskField::Description],
-            task: Arc::new(large.clone()),
-            index: None,
-            left_out: Vec::new(),
-            is_in_flight: false,
-            told_at: None,
-        });
+        let at = now + Duration::from_secs(second);
+        told.record(update(at, TaskField::Description, &large));
     }
     assert!(told.bytes <= BYTES_MAX);
-    assert_eq!(told.order.len(), BYTES_MAX / text_len(&large));
+    assert_eq!(told.order.len(), BYTES_MAX / (large.title.len() + 80_000));
     assert!(told.latest(large.id).is_some());
     told.prune(now + Duration::from_secs(1_000) + KEPT_FOR);
     assert_eq!(told.bytes, 0);
