@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventually, inTime } from "../lib/eventually.mjs";
 import { connect } from "./client.mjs";
+import { PlainClient } from "./plain-client.mjs";
 import { POLLING, RawPolling, RawSocket } from "./raw.mjs";
 import { Board, people, serve } from "./support.mjs";
 
@@ -53,6 +54,39 @@ for (const [way, transports] of Object.entries({
     assert.equal((await board.stored(task)).title, "Kept");
   });
 }
+
+it("a plain WebSocket is told everything, and then closed with 1001", async () => {
+  const server = await serve();
+  const [ada, ben] = await people(server, "Ada", "Ben");
+  const board = await Board.of(ada, ben);
+  const plain = await PlainClient.of(ben);
+  await plain.do("join:project", board.id);
+  const task = await board.task({ title: "Told" });
+  const { code } = await ended(server);
+  assert.equal(code, 0);
+  assert.equal(await inTime("it is closed", plain.ended), 1001);
+  assert.deepEqual(plain.queue.filter(({ event }) => event === "task:created").map(({ data }) => data.task._id), [task._id]);
+});
+
+it("a client that can recover comes back to the next server as a new session, and goes on", async () => {
+  const server = await serve();
+  const [ada, ben] = await people(server, "Ada", "Ben");
+  const board = await Board.of(ada, ben);
+  const client = await connect(server.url, ben, { auth: { token: ben.token, recovery: true } });
+  await client.any("session");
+  const { id } = client;
+  await client.do("join:project", board.id);
+  const closed = client.happens("disconnect");
+  assert.equal((await ended(server)).code, 0);
+  assert.equal((await closed)[0], "transport close");
+  await server.restart();
+  await client.connected();
+  assert.equal(client.socket.recovered, false);
+  assert.notEqual(client.id, id);
+  await client.do("join:project", board.id);
+  const { task } = await client.do("task:create", { projectId: board.id, task: { title: "After" } });
+  assert.equal((await board.stored(task)).title, "After");
+});
 
 it("Ctrl-C drains too", async () => {
   const server = await serve();
