@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { eventually } from "../lib/eventually.mjs";
@@ -66,4 +66,28 @@ it("a damaged file stops the start with one line that names it", async () => {
   const lines = server.log().split("\n").filter((line) => /damaged/.test(line));
   assert.equal(lines.length, 1, server.tail());
   assert.match(lines[0], /collabflow\.db/);
+});
+
+it("a data folder that may not be written stops the start with one line that names it, and loses nothing", async () => {
+  const server = await startServer();
+  after(() => server.stop());
+  const [ada] = await people(server, "Ada");
+  const board = await Board.of(ada);
+  const task = await board.task({ title: "Kept" });
+  await server.kill9();
+  const [data, program] = ["data", "program"].map((name) => join(server.folder, name));
+  // Nobody is kept from writing as root, so that the server runs as somebody else then.
+  await copyFile(binary(), program);
+  await Promise.all([chmod(server.folder, 0o755), chmod(program, 0o755), chmod(data, 0o555)]);
+  const isRoot = process.getuid() === 0;
+  server.command = isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program] : [program];
+  await assert.rejects(server.restart(), /ended with [1-9]/);
+  const lines = server.log().split("\n").filter((line) => /cannot write/.test(line));
+  assert.equal(lines.length, 1, server.tail());
+  assert.match(lines[0], /collabflow\.db/);
+
+  await chmod(data, 0o755);
+  server.command = [binary()];
+  await server.restart();
+  assert.equal((await board.stored(task)).title, "Kept");
 });
