@@ -54,7 +54,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let within = config.shutdown.drain;
     let server = Server::start(config).await?;
     telemetry::listening(server.address);
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        () = server.node.ended() => anyhow::bail!("what broke cannot be started again: see the log"),
+    }
     tracing::info!(within = ?within, "draining; a second signal ends at once");
     tokio::select! {
         drained = server.drain(within) => drained,

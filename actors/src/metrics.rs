@@ -28,7 +28,8 @@ const EVENT_DURATION: &str = "collabflow_event_duration_seconds";
 const DELIVERIES: &str = "collabflow_deliveries_total";
 const QUEUE_BYTES: &str = "collabflow_queue_bytes";
 const FRAMES_DROPPED: &str = "collabflow_frames_dropped_total";
-const RESTARTS: &str = "collabflow_actor_restarts_total";
+/// Actors that were started again or closed after a panic, by `kind`.
+pub const RESTARTS: &str = "collabflow_actor_restarts_total";
 
 /// Every gauge of the engine.
 pub const GAUGES: &[Described] = &[

@@ -209,6 +209,11 @@ impl Node {
         self.registry.stop().await;
     }
 
+    /// Returns when the node has ended: by [`Self::stop`], or because what broke cannot be started again.
+    pub async fn ended(&self) {
+        self.registry.ended().await;
+    }
+
     /// The store below.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -244,6 +249,12 @@ impl Node {
         if let Some(room) = self.registry.find(room) {
             room.give(crate::room::Command::Panic);
         }
+    }
+
+    /// Breaks the registry's actor by a panic, as a fault in it would.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn break_registry(&self) {
+        self.registry.break_actor();
     }
 
     /// Breaks a session's actor by a panic, as a fault in it would.

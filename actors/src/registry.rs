@@ -1,9 +1,11 @@
 //! The registry: which rooms and sessions there are on this node. It resolves; it does not carry messages.
 //!
 //! The tables can be read by everybody without waiting. Rooms are made where they are first needed, and retired only
-//! while nobody can hold their address. The registry's actor ([`actor`]) is the supervisor of all of them.
+//! while nobody can hold their address. The registry's own actor ([`actor`]) gives up who stays away for too long; the
+//! supervisor of all of them is the [`root`].
 
-pub(crate) mod actor;
+mod actor;
+mod root;
 
 use std::sync::{
     Arc, OnceLock,
@@ -12,7 +14,8 @@ use std::sync::{
 
 use collabflow_protocol::id::UserId;
 use dashmap::DashMap;
-use ractor::{Actor, ActorId, ActorRef, ActorRuntime};
+use parking_lot::RwLock;
+use ractor::{Actor, ActorCell, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,12 +23,13 @@ use crate::{
     key::RoomKey,
     metrics,
     node::{Ended, Settings},
-    outbox::{CloseReason, Outbox, Wire},
+    outbox::{Outbox, Wire},
     room::{Departure, RoomActor, RoomArgs, RoomCell, RoomMessage, RoomRef},
     session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
     store::Store,
 };
 use actor::RegistryMessage;
+use root::{Root, RootMessage};
 
 pub(crate) struct Registry {
     store: Arc<dyn Store>,
@@ -35,7 +39,9 @@ pub(crate) struct Registry {
     sessions: DashMap<SessionId, Live>,
     /// Sessions that are connected, or may still come back, by their secret.
     returning: DashMap<PrivateId, Arc<SessionEntry>>,
-    supervisor: OnceLock<ActorRef<RegistryMessage>>,
+    root: OnceLock<ActorRef<RootMessage>>,
+    /// The registry's own actor; another one after it has broken.
+    actor: RwLock<Option<ActorRef<RegistryMessage>>>,
     restarts: AtomicU64,
 }
 
@@ -53,7 +59,8 @@ impl Registry {
             rooms: DashMap::new(),
             sessions: DashMap::new(),
             returning: DashMap::new(),
-            supervisor: OnceLock::new(),
+            root: OnceLock::new(),
+            actor: RwLock::new(None),
             restarts: AtomicU64::new(0),
         })
     }
@@ -70,10 +77,10 @@ impl Registry {
         &self.settings
     }
 
-    fn supervisor(&self) -> &ActorRef<RegistryMessage> {
-        self.supervisor
+    fn root(&self) -> &ActorRef<RootMessage> {
+        self.root
             .get()
-            .expect("the registry's actor is started before anything else")
+            .expect("the root is started before anything else")
     }
 
     /// The room, which is made if it is not there.
@@ -100,7 +107,7 @@ impl Registry {
             registry: Arc::clone(self),
             effects,
         };
-        let supervisor = self.supervisor().get_cell();
+        let supervisor = self.supervisor();
         match ActorRuntime::spawn_linked_instant(None, RoomActor, args, supervisor) {
             Ok((actor, _)) => room.attach(actor),
             // Only a name that is taken makes this fail, and rooms have none.
@@ -172,10 +179,11 @@ impl Registry {
         if is_away {
             entry.outbox.park();
             self.to_rooms(&rooms, || RoomMessage::Away(Arc::clone(entry)));
-            // While the node ends, nobody waits for returns any more.
-            let _ = self
-                .supervisor()
-                .cast(RegistryMessage::Parked(Arc::clone(entry)));
+            if let Some(actor) = &*self.actor.read() {
+                // An actor that has broken is followed by one that finds for itself who is away; and while the node
+                // ends, nobody waits for returns any more.
+                let _ = actor.cast(RegistryMessage::Parked(Arc::clone(entry)));
+            }
         } else {
             self.forget(entry);
             let departure = if how == Ended::Goodbye {
@@ -185,6 +193,15 @@ impl Registry {
             };
             self.depart(entry, &rooms, departure);
         }
+    }
+
+    /// The sessions that are away, in no order.
+    fn away(&self) -> Vec<Arc<SessionEntry>> {
+        let known = self.returning.iter().filter(|held| *held.key() == held.pid);
+        known
+            .filter(|entry| entry.is_away())
+            .map(|entry| Arc::clone(&entry))
+            .collect()
     }
 
     /// A session has stayed away for too long.
@@ -215,70 +232,6 @@ impl Registry {
         }
     }
 
-    /// Starts a broken room again with those who were in it, by what their sessions say.
-    fn restart_room(self: &Arc<Self>, broken: ActorId) -> bool {
-        let is_it = |room: &RoomRef| room.actor_id() == Some(broken);
-        let Some(room) = self
-            .rooms
-            .iter()
-            .find(|room| is_it(room))
-            .map(|room| Arc::clone(&room))
-        else {
-            return false;
-        };
-        self.restarts.fetch_add(1, Ordering::Relaxed);
-        metrics::actor_restarted("room");
-        let now = Instant::now();
-        let seats: Vec<_> = self
-            .returning
-            .iter()
-            .filter(|held| *held.key() == held.pid)
-            .flat_map(|entry| entry.seats_in(room.key))
-            .map(|entry| (Arc::clone(&entry), entry.has_ended()))
-            .collect();
-        if room.restarted(now, now - actor::RESTARTS_WITHIN) > actor::RESTARTS_MAX {
-            tracing::error!(room = %room.key, "a room keeps breaking: its sessions are closed");
-            self.rooms.remove(&room.key);
-            for (entry, _) in seats {
-                entry.outbox.close(CloseReason::Internal);
-            }
-            return true;
-        }
-        tracing::error!(room = %room.key, sessions = seats.len(), "a room has broken and is restarted");
-        let effects = {
-            let mut state = room.state();
-            let fresh = crate::room::RoomState::new(room.key, self.settings.clone(), now);
-            let old = std::mem::replace(&mut *state, fresh);
-            state.restart(old, seats)
-        };
-        self.start_room(&room, effects);
-        true
-    }
-
-    /// Closes the connection of a session that has broken.
-    fn close_broken_session(&self, broken: ActorId) {
-        let found = self
-            .sessions
-            .iter()
-            .find(|live| live.actor.get_id() == broken)
-            .map(|live| Arc::clone(&live.entry));
-        if let Some(entry) = found {
-            self.restarts.fetch_add(1, Ordering::Relaxed);
-            metrics::actor_restarted("session");
-            tracing::error!(session = %entry.id, user = %entry.user_id(), "a session has broken and is closed");
-            entry.outbox.close(CloseReason::Internal);
-            self.end_session(&entry, Ended::Dropped);
-        }
-    }
-
-    #[cfg(feature = "testing")]
-    pub(crate) fn break_session(&self, session: SessionId) {
-        if let Some(live) = self.sessions.get(&session) {
-            // One that has ended cannot be broken any more.
-            let _ = live.actor.cast(SessionMessage::Panic);
-        }
-    }
-
     pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {
         let sessions = self.sessions.iter();
         sessions
@@ -304,19 +257,26 @@ impl Registry {
     }
 
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), ractor::SpawnErr> {
-        let (supervisor, _) = Actor::spawn(None, actor::RegistryActor, Arc::clone(self)).await?;
+        let (root, _) = Actor::spawn(None, Root, Arc::clone(self)).await?;
         // It is started once, by the node that owns this registry.
-        let _ = self.supervisor.set(supervisor);
+        let _ = self.root.set(root);
         Ok(())
     }
 
-    pub(crate) fn supervisor_cell(&self) -> ractor::ActorCell {
-        self.supervisor().get_cell()
+    /// Who supervises rooms and sessions.
+    pub(crate) fn supervisor(&self) -> ActorCell {
+        self.root().get_cell()
+    }
+
+    /// Returns when the tree has ended: by [`Self::stop`], or because what broke cannot be started again.
+    pub(crate) async fn ended(&self) {
+        // It waits for as long as it takes.
+        let _ = self.root().wait(None).await;
     }
 
     /// Stops every actor of the node.
     pub(crate) async fn stop(&self) {
-        let _ = self.supervisor().stop_and_wait(None, None).await;
+        let _ = self.root().stop_and_wait(None, None).await;
         self.rooms.clear();
         self.sessions.clear();
         self.returning.clear();

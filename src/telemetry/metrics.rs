@@ -84,6 +84,11 @@ pub(crate) fn refused(reason: &'static str) {
     counter!(REFUSED, "reason" => reason).increment(1);
 }
 
+/// Something of this crate has broken, and goes on.
+pub(crate) fn restarted(kind: &'static str) {
+    counter!(engine::RESTARTS, "kind" => kind).increment(1);
+}
+
 /// How long reads of the store take.
 pub(crate) static STORE_READ: LazyLock<Histogram> =
     LazyLock::new(|| metrics::histogram!(STORE_DURATION, "kind" => "read"));

@@ -252,7 +252,7 @@ impl Node {
             entry: Arc::clone(entry),
             registry: Arc::clone(&self.registry),
         };
-        let supervisor = self.registry.supervisor_cell();
+        let supervisor = self.registry.supervisor();
         let (actor, _) = ActorRuntime::spawn_linked_instant(None, SessionActor, args, supervisor)
             .map_err(|_| ClientError::unavailable())?;
         let session = Session {

@@ -1,27 +1,24 @@
-//! The supervisor of every room and session of a node.
-//!
-//! A broken room is started again, and nobody's connection drops; one that keeps breaking is given up, with the
-//! connections of who is in it. A broken session is closed alone.
+//! The registry's own actor: it waits for sessions that are away, and gives them up in time.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
 use super::Registry;
 use crate::session::entry::SessionEntry;
 
-/// So many restarts of one room ...
-pub(super) const RESTARTS_MAX: usize = 5;
-/// ... within this time are too many.
-pub(super) const RESTARTS_WITHIN: Duration = Duration::from_secs(10);
-
 #[derive(Debug)]
 pub(crate) enum RegistryMessage {
+    /// Sessions may be away of which this actor has not heard.
+    Recollect,
     /// A session is away, and may come back for a while.
     Parked(Arc<SessionEntry>),
     /// Some may have stayed away for too long.
     GiveUp,
+    /// A test breaks the actor.
+    #[cfg(any(test, feature = "testing"))]
+    Panic,
 }
 
 pub(crate) struct RegistryActor;
@@ -54,39 +51,37 @@ impl Actor for RegistryActor {
         message: RegistryMessage,
         state: &mut RegistryState,
     ) -> Result<(), ActorProcessingErr> {
-        let window = state.registry.settings().recovery_window;
         match message {
-            RegistryMessage::Parked(entry) => {
-                state.away.push_back((Instant::now() + window, entry));
-                if state.away.len() == 1 {
-                    myself.send_after(window, || RegistryMessage::GiveUp);
+            RegistryMessage::Recollect => {
+                for entry in state.registry.away() {
+                    state.wait_for(entry, &myself);
                 }
             }
-            RegistryMessage::GiveUp => {
-                let now = Instant::now();
-                while let Some((_, entry)) = state.away.pop_front_if(|(until, _)| *until <= now) {
-                    state.registry.give_up(&entry);
-                }
-                if let Some((until, _)) = state.away.front() {
-                    myself.send_after(*until - now, || RegistryMessage::GiveUp);
-                }
-            }
+            RegistryMessage::Parked(entry) => state.wait_for(entry, &myself),
+            RegistryMessage::GiveUp => state.give_up(&myself),
+            #[cfg(any(test, feature = "testing"))]
+            RegistryMessage::Panic => panic!("a test breaks the registry"),
         }
         Ok(())
     }
+}
 
-    async fn handle_supervisor_evt(
-        &self,
-        _myself: ActorRef<RegistryMessage>,
-        event: SupervisionEvent,
-        state: &mut RegistryState,
-    ) -> Result<(), ActorProcessingErr> {
-        if let SupervisionEvent::ActorFailed(broken, error) = event {
-            tracing::error!(%error, "an actor has broken");
-            if !state.registry.restart_room(broken.get_id()) {
-                state.registry.close_broken_session(broken.get_id());
-            }
+impl RegistryState {
+    fn wait_for(&mut self, entry: Arc<SessionEntry>, myself: &ActorRef<RegistryMessage>) {
+        let window = self.registry.settings().recovery_window;
+        self.away.push_back((Instant::now() + window, entry));
+        if self.away.len() == 1 {
+            myself.send_after(window, || RegistryMessage::GiveUp);
         }
-        Ok(())
+    }
+
+    fn give_up(&mut self, myself: &ActorRef<RegistryMessage>) {
+        let now = Instant::now();
+        while let Some((_, entry)) = self.away.pop_front_if(|(until, _)| *until <= now) {
+            self.registry.give_up(&entry);
+        }
+        if let Some((until, _)) = self.away.front() {
+            myself.send_after(*until - now, || RegistryMessage::GiveUp);
+        }
     }
 }

@@ -159,6 +159,11 @@ impl SessionEntry {
         self.rooms.lock().life != Life::Connected
     }
 
+    /// Whether the connection is gone and the session may come back.
+    pub(crate) fn is_away(&self) -> bool {
+        self.rooms.lock().life == Life::Away
+    }
+
     /// The connection is gone; where the session may come back, it is away. The answer is the rooms that it is in, and
     /// whether it is away. Only the first end counts.
     pub(crate) fn end(&self, may_return: bool) -> Option<(Vec<RoomKey>, bool)> {

@@ -2,7 +2,8 @@
 //! group with one sync.
 //!
 //! Each write of a group has a savepoint of its own: one that fails, or panics, is undone alone. Nobody is answered
-//! before the commit; where that fails, none of the group is written, and each is told so.
+//! before the commit; where that fails, none of the group is written, and each is told so. A panic anywhere else costs
+//! its group, whose callers are told that nobody knows, and the thread goes on.
 
 use std::{
     io,
@@ -21,7 +22,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{error, queue::Queue, row::run};
-use crate::telemetry::metrics::STORE_WRITE;
+use crate::telemetry::metrics::{self, STORE_WRITE};
 
 /// A write that waits. It is run within a transaction, or told why there is none.
 pub(super) type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Ran + Send>;
@@ -44,7 +45,14 @@ pub(super) fn start(
     commits: Arc<AtomicU64>,
 ) -> io::Result<Queue<Job>> {
     let (queue, jobs) = Queue::new(length);
-    queue.spawn("store-writer", move || serve(&db, &jobs, &commits))?;
+    queue.spawn("store-writer", move || {
+        while catch_unwind(AssertUnwindSafe(|| serve(&db, &jobs, &commits))).is_err() {
+            go_on(&db);
+        }
+        if let Err(error) = db.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
+            tracing::debug!(%error, "the log was left for the next start");
+        }
+    })?;
     Ok(queue)
 }
 
@@ -97,8 +105,20 @@ fn serve(db: &Connection, jobs: &Receiver<Job>, commits: &AtomicU64) {
             (ran.answer)(committed.clone());
         }
     }
-    if let Err(error) = db.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
-        tracing::debug!(%error, "the log was left for the next start");
+}
+
+/// Undoes what was not committed when the writer broke.
+fn go_on(db: &Connection) {
+    metrics::restarted("store_writer");
+    tracing::error!("the store's writer has broken and goes on");
+    roll_back(db);
+}
+
+fn roll_back(db: &Connection) {
+    if !db.is_autocommit()
+        && let Err(error) = run(db, "ROLLBACK", [])
+    {
+        tracing::error!(%error, "a rollback failed");
     }
 }
 
@@ -124,11 +144,8 @@ fn commit(db: &Connection, group: impl Iterator<Item = Job>) -> (Vec<Ran>, Resul
             .map(drop)
             .map_err(|error| error::uncommitted(&error))
     });
-    if outcome.is_err()
-        && !db.is_autocommit()
-        && let Err(error) = run(db, "ROLLBACK", [])
-    {
-        tracing::error!(%error, "a rollback failed");
+    if outcome.is_err() {
+        roll_back(db);
     }
     (all, outcome)
 }

@@ -41,9 +41,15 @@ struct Line {
 impl Stage {
     /// A user's project, whose memberships are read at each question.
     async fn set() -> Self {
+        Self::with(settings().recovery_window).await
+    }
+
+    /// The same, where one may be away for so long.
+    async fn with(recovery_window: Duration) -> Self {
         let (store, user) = (Arc::new(MemoryStore::new()), user(1));
         let settings = Settings {
             membership_max_age: Duration::ZERO,
+            recovery_window,
             ..settings()
         };
         let node = Node::start(Arc::<MemoryStore>::clone(&store), settings).await;

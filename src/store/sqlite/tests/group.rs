@@ -1,6 +1,9 @@
 use futures_util::future::join_all;
 
-use super::*;
+use collabflow_actors::{node::Node, store::memory::MemoryStore};
+
+use super::{super::writer, *};
+use crate::{config::Config, telemetry::metrics};
 
 #[tokio::test]
 async fn writes_that_wait_share_one_commit() {
@@ -51,6 +54,43 @@ async fn a_write_that_fails_or_panics_is_undone_alone() {
     let left: i64 =
         ok(store.read(|db| db.query_row("SELECT count(*) FROM once", [], |row| row.get(0)))).await;
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn a_writer_that_breaks_under_traffic_loses_no_acknowledged_write_and_goes_on() {
+    metrics::install();
+    let node = Node::start(
+        Arc::new(MemoryStore::new()),
+        Config::defaults().engine_settings(),
+    )
+    .await;
+    let place = Place::new();
+    let store = place.open();
+    let mut stored = Vec::new();
+    for round in 0..5 {
+        let (release, _) = block(&store);
+        let write = |number| place.write(&store, &format!("{round}-{number}"));
+        let mut writes: Vec<_> = (0..10).map(write).collect();
+        // Outside of a savepoint, as no write of ours is.
+        let broken: writer::Job = Box::new(|_| panic!("a test breaks the writer"));
+        store.writer.send(broken).expect("there is room");
+        writes.extend((10..20).map(write));
+        drop(release);
+        for answer in join_all(writes).await {
+            match answer {
+                Ok(workspace) => stored.push(workspace.name),
+                Err(error) => assert!(matches!(error, StoreError::Unknown(_)), "{error}"),
+            }
+        }
+        stored.push(ok(place.write(&store, &format!("{round}-next"))).await.name);
+    }
+    let mut names = place.names(&store).await;
+    names.sort();
+    stored.sort();
+    assert_eq!(names, stored);
+    let numbers = metrics::render(&node).expect("the numbers are ours");
+    let line = "collabflow_actor_restarts_total{kind=\"store_writer\"} 5";
+    assert!(numbers.contains(line), "{numbers}");
 }
 
 /// SQLite ends a transaction by itself after some errors: nobody may be told of a success that was undone.

@@ -114,3 +114,24 @@ async fn a_rejoin_that_is_cut_before_its_rooms_know_of_it_costs_no_room() {
     assert_eq!(names(&heard), ["missed", "after"]);
     stage.node.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_away_while_the_registry_breaks_is_given_up_in_time_all_the_same() {
+    let stage = Stage {
+        asks_recovery: false,
+        ..Stage::with(Duration::from_millis(300)).await
+    };
+    let line = stage.connect(None).await;
+    line.join(stage.project).await;
+    line.drop_out().await;
+    assert!(line.session.entry.is_away());
+    stage.node.break_registry();
+    let given_up = async {
+        while line.session.entry.is_away() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, given_up).await.expect("it is given up");
+    assert_eq!(stage.node.broken_actors(), 1);
+    stage.node.stop().await;
+}
