@@ -167,7 +167,7 @@ impl ActorState {
                 Effect::TellOn(event, only, heard) => {
                     self.tell_on(&event, only.as_deref(), &mut heard.lock());
                 }
-                Effect::Answer(reply, result) => self.dirty.extend(reply.settle(result)),
+                Effect::Answer(reply, result) => self.dirty.answer(reply, result),
                 Effect::Replay { old, new } => self.replay(&old, &new),
                 Effect::MoveOn(entry, rooms) => self.move_on(&entry, rooms),
                 // Who waited may have gone.

@@ -1,8 +1,13 @@
-//! Outboxes with frames to write: each is written once, however much was queued, and none is forgotten.
+//! What a turn leaves to be sent: outboxes with frames to write, each once, however much was queued; and the answers to
+//! REST calls, which go after them, so that none overtakes on the way to its page an event that is older than it.
 
 use std::sync::Arc;
 
-use crate::outbox::Outbox;
+use crate::{
+    node::Refusal,
+    outbox::Outbox,
+    session::reply::{Done, Reply},
+};
 
 /// So many sockets are written before others get a turn on the thread.
 const WRITES_PER_TURN: usize = 128;
@@ -10,33 +15,50 @@ const WRITES_PER_TURN: usize = 128;
 /// Who pushes to an outbox and is told to see to its flush puts it here. Dropped, as by a room that breaks, it writes
 /// what is left: nobody else would, as each of these outboxes believes that somebody will.
 #[derive(Debug, Default)]
-pub(super) struct Dirty(Vec<Arc<Outbox>>);
+pub(super) struct Dirty {
+    outboxes: Vec<Arc<Outbox>>,
+    answers: Vec<(Reply, Result<Done, Refusal>)>,
+}
 
 impl Dirty {
     pub(super) fn push(&mut self, outbox: Arc<Outbox>) {
-        self.0.push(outbox);
+        self.outboxes.push(outbox);
+    }
+
+    /// Answers, a session in its outbox, and a REST call once what is queued is written.
+    pub(super) fn answer(&mut self, reply: Reply, result: Result<Done, Refusal>) {
+        if reply.is_rest() {
+            self.answers.push((reply, result));
+        } else {
+            self.outboxes.extend(reply.settle(result));
+        }
     }
 
     pub(super) async fn flush(&mut self) {
-        while !self.0.is_empty() {
-            let turn = self.0.len().min(WRITES_PER_TURN);
-            self.0.drain(..turn).for_each(|outbox| outbox.flush());
-            if !self.0.is_empty() {
+        while !self.outboxes.is_empty() {
+            let turn = self.outboxes.len().min(WRITES_PER_TURN);
+            self.outboxes
+                .drain(..turn)
+                .for_each(|outbox| outbox.flush());
+            if !self.outboxes.is_empty() {
                 tokio::task::yield_now().await;
             }
         }
+        self.send_answers();
     }
-}
 
-impl Extend<Arc<Outbox>> for Dirty {
-    fn extend<T: IntoIterator<Item = Arc<Outbox>>>(&mut self, outboxes: T) {
-        self.0.extend(outboxes);
+    fn send_answers(&mut self) {
+        for (reply, result) in self.answers.drain(..) {
+            // A REST call has no outbox.
+            let _ = reply.settle(result);
+        }
     }
 }
 
 impl Drop for Dirty {
     fn drop(&mut self) {
-        self.0.iter().for_each(|outbox| outbox.flush());
+        self.outboxes.iter().for_each(|outbox| outbox.flush());
+        self.send_answers();
     }
 }
 
@@ -54,7 +76,23 @@ mod tests {
         assert!(!outbox.push(&frame), "somebody else will flush");
         let mut dirty = Dirty::default();
         dirty.push(Arc::clone(&outbox));
+        let (reply, mut answer) = Reply::rest();
+        dirty.answer(reply, Ok(Done::Plain));
         drop(dirty);
         assert!(outbox.push(&frame), "it was flushed");
+        assert_eq!(answer.try_recv(), Ok(Ok(Done::Plain)));
+    }
+
+    #[tokio::test]
+    async fn a_rest_call_is_answered_after_what_is_older_is_written() {
+        let outbox = Outbox::for_tests();
+        let (reply, mut answer) = Reply::rest();
+        let mut dirty = Dirty::default();
+        dirty.answer(reply, Ok(Done::Plain));
+        assert!(outbox.push(&socket::connect("sid", None)));
+        dirty.push(Arc::clone(&outbox));
+        assert!(answer.try_recv().is_err(), "nothing is written yet");
+        dirty.flush().await;
+        assert_eq!(answer.try_recv(), Ok(Ok(Done::Plain)));
     }
 }
