@@ -7,6 +7,7 @@
 
 mod access;
 mod actor;
+mod admission;
 mod announcement;
 mod attendance;
 mod cell;
@@ -22,6 +23,7 @@ mod members;
 mod message;
 mod pipeline;
 mod presence;
+mod restart;
 mod state;
 mod store_calls;
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod memory;
 mod types;
 
 use collabflow_protocol::{
+    error::ClientError,
     id::{ChannelId, MessageId, ProjectId, TaskId, UserId, WorkspaceId},
     model::{Channel, Project, ProjectDraft, ProjectPatch, Task, User, UserPatch, Workspace},
     time::Timestamp,
@@ -48,6 +49,17 @@ pub enum StoreError {
     /// A fault of ours or of the data; another try will not help.
     #[error("the store failed: {0}")]
     Failed(String),
+}
+
+impl StoreError {
+    /// What a client is told of it.
+    #[must_use]
+    pub fn for_client(&self) -> ClientError {
+        match self {
+            Self::Unavailable(_) | Self::Unknown(_) => ClientError::unavailable(),
+            Self::Failed(_) => ClientError::internal(),
+        }
+    }
 }
 
 /// Where documents are kept. See the module's head for what holds for every method.

@@ -6,9 +6,10 @@ use collabflow_protocol::{event::ServerEvent, model::MessageDraft};
 use tokio::time::Instant;
 
 use super::{
+    admission::Asked,
     effect::{Answer, Audience, Effect, Request},
     message::Author,
-    state::{Asked, RoomState, Work},
+    state::{RoomState, Work},
     typing::Typing,
 };
 use crate::{

@@ -1,0 +1,55 @@
+//! What happens to a room that breaks: it goes on, in a fresh state, with who was in it and what was under way.
+
+use std::sync::Arc;
+
+use super::{
+    admission::Parked,
+    effect::{Answer, Effect},
+    pipeline::Pipeline,
+    state::{RoomState, Work},
+    told::Told,
+};
+use crate::session::entry::SessionEntry;
+
+/// What outlives a room that breaks.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(super) pipeline: Pipeline<Work, Answer>,
+    pub(super) told: Told,
+}
+
+impl RoomState {
+    /// Seats those who were in the room when it broke, and keeps what was under way; who waited for memberships to be read
+    /// waits for a read of them anew. Everybody is told who is there.
+    pub(crate) fn restart(
+        &mut self,
+        broken: Self,
+        seats: impl IntoIterator<Item = (Arc<SessionEntry>, bool)>,
+    ) -> Vec<Effect> {
+        self.access.succeed(&broken.access);
+        self.ledger = broken.ledger;
+        self.ledger.pipeline.drop_unsent();
+        for (entry, is_away) in seats {
+            if is_away {
+                self.members.add(Arc::clone(&entry));
+                self.members.set_away(&entry, self.last_used);
+            } else {
+                self.presence.arrive(&entry.user);
+                self.members.add(entry);
+            }
+        }
+        self.tell_everybody();
+        self.end_typing(broken.typing);
+        let now = self.last_used;
+        if !broken.awaiting.is_empty() {
+            let read = self.access.invalidate();
+            let waiting = broken.awaiting.into_iter().map(|(_, done)| (read, done));
+            self.awaiting.extend(waiting);
+            self.read_membership(read, now);
+        }
+        for Parked { command, .. } in broken.parked {
+            self.ask(command, 0, now);
+        }
+        std::mem::take(&mut self.effects)
+    }
+}
