@@ -4,6 +4,7 @@
 //! the present values, to those whom the change left out; and where its sender's page must have ended up with older
 //! values, the sender is told the present ones too.
 
+mod overdue;
 mod told_late;
 
 use collabflow_protocol::{

@@ -1,27 +1,29 @@
 //! Changes of tasks: sent to the store in order, and told when they are stored.
 
+mod event;
+mod stored;
+
 use std::sync::Arc;
 
 use collabflow_protocol::{
     error::{ClientError, ErrorCode},
-    event::{ServerEvent, TaskCommand},
-    id::{ProjectId, TaskId, UserId},
-    model::{Task, TaskField, TaskPatch, TaskUpdates},
+    event::TaskCommand,
+    id::{ProjectId, TaskId},
+    model::TaskPatch,
 };
 use tokio::time::Instant;
 
+pub(super) use self::event::{moved, updated};
 use super::{
     announcement::Announcement,
     effect::{Answer, Effect, Request},
-    members::{Absence, Seat},
     message::Author,
     state::{RoomState, Work},
-    told::{ANNOUNCED_WITHIN, Change, Kind, LeftOut, OVERTAKEN_WITHIN},
+    told::Kind,
 };
 use crate::{
-    id::SessionId,
     key::RoomKey,
-    node::{Echo, Refusal},
+    node::Refusal,
     session::reply::{Done, Reply},
     store::{CreateOutcome, TaskOutcome},
 };
@@ -193,103 +195,6 @@ impl RoomState {
         self.effects.push(Effect::Answer(reply, Ok(done)));
     }
 
-    /// A change is stored: it is told, and remembered. A change of nothing is only remembered.
-    fn stored(
-        &mut self,
-        author: &Author,
-        kind: Kind,
-        before: Option<&Task>,
-        after: &Arc<Task>,
-        index: Option<u64>,
-        now: Instant,
-    ) {
-        let fields = before.map_or_else(
-            || TaskField::ALL.to_vec(),
-            |before| TaskField::changed(before, after),
-        );
-        let mut change = Change {
-            at: now,
-            author: Arc::clone(author.user()),
-            by_rest: matches!(author, Author::Rest(..)),
-            from: before.unwrap_or(after).status.clone(),
-            fields,
-            task: Arc::clone(after),
-            index,
-            left_out: Vec::new(),
-            is_in_flight: author.is_page() && kind != Kind::Deleted,
-            told_at: None,
-            kind,
-        };
-        let is_told = change.kind == Kind::Deleted || !change.fields.is_empty();
-        if is_told {
-            let left_out = self.leave_out(author, &mut change, now);
-            self.tell_change(&change, left_out, now);
-        }
-        // A change of nothing matters only to who may announce it.
-        if is_told || change.by_rest {
-            self.ledger.told.record(change);
-        }
-    }
-
-    /// Who does not hear of a change: the session that made it, or the page that will announce it.
-    fn leave_out(&self, author: &Author, change: &mut Change, now: Instant) -> Vec<SessionId> {
-        match author {
-            Author::Session(entry) => vec![entry.id],
-            Author::Rest(caller, _) => match caller.echo {
-                Echo::All => Vec::new(),
-                Echo::NotSocket(session) => {
-                    let is_own = |id| {
-                        self.members
-                            .get(id)
-                            .is_some_and(|seat| seat.entry.user_id() == caller.user.id)
-                    };
-                    if is_own(session) {
-                        vec![session]
-                    } else {
-                        Vec::new()
-                    }
-                }
-                Echo::NotAuthor => {
-                    self.await_announcement(caller.user.id, change, now);
-                    change.untold().collect()
-                }
-            },
-        }
-    }
-
-    /// Leaves the author's sessions out of a change until it is announced.
-    fn await_announcement(&self, author: UserId, change: &mut Change, now: Instant) {
-        let mut away = 0;
-        for seat in self.members.of_user(author) {
-            away += usize::from(seat.is_away());
-            if !self.may_be_taken_back(seat, change, now) {
-                let session = seat.entry.id;
-                change.left_out.push(LeftOut::new(session, seat.is_away()));
-            }
-        }
-        // A page whose connection is gone cannot announce what it changes: then the clock does, unless nobody but that
-        // page was left out.
-        let is_sole_maker = away == 1 && change.left_out.iter().all(|one| one.is_gone);
-        if away > 0 && !is_sole_maker {
-            change.told_at = Some(change.at + ANNOUNCED_WITHIN);
-        }
-    }
-
-    /// Whether the page of this session, which may have made a change, may lay something older over it: what it has yet
-    /// to hear of those fields, or the answer to an older change of its own. Then it is told of the change in its place.
-    fn may_be_taken_back(&self, seat: &Seat, change: &Change, now: Instant) -> bool {
-        let (told, task, author) = (&self.ledger.told, change.task_id(), change.author.id);
-        let was_missed = |since| told.was_missed(seat.entry.id, since, task, &change.fields);
-        if let Some(since) = seat.away_since {
-            let is_update = change.kind != Kind::Deleted;
-            return is_update && told.has_in_flight(author, task, now) || was_missed(since);
-        }
-        let is_just_back = |absence: &Absence| absence.until + OVERTAKEN_WITHIN >= now;
-        let absence = seat.absence.filter(is_just_back);
-        absence.is_some_and(|absence| was_missed(absence.since))
-            || told.was_just_changed(author, task, &change.fields, now)
-    }
-
     pub(super) fn refuse_failed(&mut self, reply: Reply, answer: Answer) {
         let error = match answer {
             Answer::Failed(error) => error.for_client(),
@@ -303,57 +208,6 @@ impl RoomState {
             RoomKey::Project(project) => Some(project),
             RoomKey::Workspace(_) | RoomKey::Chat(_) => None,
         }
-    }
-}
-
-impl Change {
-    /// The change as it is told, with the values of `present`.
-    pub(super) fn event(&self, present: &Arc<Task>) -> ServerEvent {
-        let author = (*self.author).clone();
-        match self.kind {
-            Kind::Created => ServerEvent::TaskCreated {
-                task: Arc::clone(present),
-                created_by: author,
-            },
-            Kind::Deleted => ServerEvent::TaskDeleted {
-                task_id: present.id,
-                deleted_by: author,
-            },
-            Kind::Moved(_) => moved(present, self.from.clone(), self.index.unwrap_or(0), author),
-            Kind::Updated(_) => updated(present, self.fields.iter().copied(), author),
-        }
-    }
-}
-
-pub(super) fn updated(
-    task: &Task,
-    fields: impl IntoIterator<Item = TaskField>,
-    updated_by: collabflow_protocol::model::UserBrief,
-) -> ServerEvent {
-    let updates = Box::new(TaskUpdates::of(task, fields));
-    ServerEvent::TaskUpdated {
-        task_id: task.id,
-        updates,
-        updated_by,
-        version: task.version,
-    }
-}
-
-pub(super) fn moved(
-    task: &Task,
-    from_status: collabflow_protocol::model::Status,
-    new_index: u64,
-    moved_by: collabflow_protocol::model::UserBrief,
-) -> ServerEvent {
-    ServerEvent::TaskMoved {
-        project_id: task.project,
-        task_id: task.id,
-        from_status,
-        to_status: task.status.clone(),
-        new_index,
-        position: task.position.clone(),
-        version: task.version,
-        moved_by,
     }
 }
 
