@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{super::effect::Audience, QUIET_MIN};
 use crate::{
+    outbox::Outbox,
     room::{
         fixture::{TestRoom, session, successor, user},
         message::{Departure, RoomMessage},
@@ -62,21 +63,31 @@ impl Crush {
         self.hear();
     }
 
-    fn drop_and_return(&mut self, at: usize, pause: Duration) {
+    fn drop_and_return(&mut self, at: usize, pause: Duration, recovers: bool) {
         let client = &mut self.clients[at];
         if !client.is_in {
             return;
         }
         client.is_in = false;
         let old = Arc::clone(&client.entry);
+        old.outbox.keep_log(1_000);
         self.room.send(RoomMessage::Away(Arc::clone(&old)));
         self.hear();
         self.pass(pause);
         let client = &mut self.clients[at];
-        client.entry = successor(&old);
+        client.entry = if recovers {
+            let user = Arc::clone(&old.user);
+            SessionEntry::renewed(&old, user, Outbox::for_tests(), |_| true)
+        } else {
+            successor(&old)
+        };
         client.is_in = true;
         let new = Arc::clone(&client.entry);
-        self.room.send(RoomMessage::Return { old, new });
+        self.room.send(if recovers {
+            RoomMessage::Renew { old, new }
+        } else {
+            RoomMessage::Return { old, new }
+        });
         self.hear();
     }
 
@@ -217,7 +228,7 @@ enum Step {
     Join(usize),
     Leave(usize),
     Drop(usize),
-    Return(usize, u64),
+    Return(usize, u64, bool),
     Pass(u64),
 }
 
@@ -227,7 +238,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => at.clone().prop_map(Step::Join),
         2 => at.clone().prop_map(Step::Leave),
         1 => at.clone().prop_map(Step::Drop),
-        1 => (at, 0..7_000_u64).prop_map(|(at, pause)| Step::Return(at, pause)),
+        1 => (at, 0..7_000_u64, any::<bool>()).prop_map(|(at, pause, recovers)| Step::Return(at, pause, recovers)),
         1 => time.prop_map(Step::Pass),
     ]
 }
@@ -247,7 +258,9 @@ proptest! {
                     Step::Join(at) => crush.join(at),
                     Step::Leave(at) => crush.depart(at, Departure::Left),
                     Step::Drop(at) => crush.depart(at, Departure::Dropped),
-                    Step::Return(at, pause) => crush.drop_and_return(at, Duration::from_millis(pause)),
+                    Step::Return(at, pause, recovers) => {
+                        crush.drop_and_return(at, Duration::from_millis(pause), recovers);
+                    }
                     Step::Pass(time) => crush.pass(Duration::from_millis(time)),
                 }
             }
