@@ -1,8 +1,8 @@
-// Rule 6 by the thousand: handshakes that nobody goes on with, junk, floods of events, requests that dawdle.
+// Rule 6 by the thousand: handshakes that nobody goes on with, junk, floods of events and of logins, requests that dawdle.
 // A healthy client's beacon beside them loses nothing and is about as fast as without them, and no memory stays behind.
 
 import assert from "node:assert/strict";
-import { Agent, get } from "node:http";
+import { Agent, get, request } from "node:http";
 import net from "node:net";
 import { it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -88,6 +88,15 @@ const LOADS = {
       return () => (stop(), raw.end());
     });
     return () => floods.forEach((stop) => stop());
+  },
+  "a flood of logins": ({ url }) => {
+    let n = 0;
+    return again(20, () => {
+      const body = JSON.stringify({ email: `nobody${n++}@example.com`, password: "correct horse" });
+      const headers = { "Content-Type": "application/json" };
+      const asked = request(`${url}/api/auth/login`, { method: "POST", headers }, (answer) => answer.resume());
+      asked.on("error", () => {}).end(body);
+    });
   },
   "requests that dawdle": ({ port }) => {
     const slow = Array.from({ length: 300 }, () => {
