@@ -87,6 +87,8 @@ sections! {
         #[serde(deserialize_with = "value::count")]
         login_per_minute: u32,
         #[serde(deserialize_with = "value::count")]
+        auth_per_minute: u32,
+        #[serde(deserialize_with = "value::count")]
         connections: usize,
         #[serde(deserialize_with = "value::count")]
         rooms_per_session: usize,

@@ -16,6 +16,7 @@ mod project;
 mod rate;
 mod request;
 mod route;
+mod sign_in;
 mod task;
 mod workspace;
 
@@ -37,6 +38,7 @@ use self::{
     rate::RateLimit,
     request::Request,
     route::{Found, Handler},
+    sign_in::SignIns,
 };
 use super::rejection::Failure;
 use crate::{
@@ -53,8 +55,7 @@ pub struct Rest {
     passwords: Passwords,
     /// Requests of each user.
     requests: RateLimit<UserId>,
-    /// Tries to log in, by address and email.
-    logins: RateLimit<(std::net::IpAddr, String)>,
+    sign_ins: SignIns,
 }
 
 type Answer = Result<Response, Failure>;
@@ -80,10 +81,7 @@ impl Rest {
             directory: Directory::new(node.clone()),
             passwords: Passwords::default(),
             requests: RateLimit::new(limits.requests_per_second.into(), limits.requests_burst),
-            logins: RateLimit::new(
-                f64::from(limits.login_per_minute) / 60.0,
-                limits.login_per_minute,
-            ),
+            sign_ins: SignIns::new(limits),
             node,
             auth,
             config,

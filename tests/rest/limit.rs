@@ -49,6 +49,31 @@ async fn logins_are_counted_by_address_and_email() {
     assert_eq!(login("bob@example.com", "1.1.1.1").await, 401);
 }
 
+/// Who tries a list of emails, or fills the store with accounts, tries as many passwords as who tries one email.
+#[tokio::test]
+async fn logins_and_registrations_from_one_address_are_counted_together() {
+    let app = App::with(|config| {
+        config.limits.auth_per_minute = 1;
+        config.trusted_proxies = vec!["0.0.0.0/0".parse().expect("a network")];
+    })
+    .await;
+    let send = async |path: &str, n: u32, from: &str| {
+        let draft = json!({ "name": "N", "email": format!("n{n}@example.com"), "password": "correct horse" });
+        let headers = [("x-forwarded-for", from)];
+        let path = format!("/api/auth/{path}");
+        app.call("POST", &path, None, draft, &headers).await
+    };
+    send("register", 1, "1.1.1.1").await.expect(201);
+    send("login", 1, "2.2.2.2").await.expect(200);
+    for (path, from) in [("login", "1.1.1.1"), ("register", "2.2.2.2")] {
+        let refused = send(path, 2, from).await.expect(429);
+        assert_eq!(refused.body["code"], "rate_limited");
+        let wait = refused.header("retry-after").parse::<u32>();
+        assert!(wait.is_ok_and(|seconds| (1..=60).contains(&seconds)));
+    }
+    send("register", 2, "3.3.3.3").await.expect(201);
+}
+
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused() {
     let app = App::with(|config| config.limits.max_body = 100).await;

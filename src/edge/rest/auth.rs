@@ -8,7 +8,7 @@ use collabflow_protocol::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Answer, Failure, Rest, answer, request::Request};
+use super::{Answer, Rest, answer, request::Request};
 use crate::auth::Busy;
 
 /// What somebody gets who has shown a right password.
@@ -28,6 +28,7 @@ pub(super) async fn register(request: Request) -> Answer {
         email,
         password,
     } = Registration::parse(&request.body, request.unknown())?;
+    rest.sign_ins.register(request.address())?;
     let taken = || ClientError::new(ErrorCode::Conflict, "This email already has an account");
     let store = rest.node.store();
     if store
@@ -57,9 +58,7 @@ pub(super) async fn register(request: Request) -> Answer {
 pub(super) async fn login(request: Request) -> Answer {
     let rest = &request.rest;
     let Credentials { email, password } = Credentials::parse(&request.body, request.unknown())?;
-    rest.logins
-        .take((request.address(), email.clone()))
-        .map_err(|wait| Failure::rate_limited("Too many tries to log in", wait))?;
+    rest.sign_ins.log_in(request.address(), &email)?;
     let account = rest
         .node
         .store()
