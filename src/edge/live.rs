@@ -1,5 +1,5 @@
-//! What a connected session keeps to, whichever protocol it speaks: heartbeats, the life of its token, and how many
-//! events it may send. Nothing here knows of packets.
+//! What a connected session keeps to, whichever protocol it speaks: heartbeats, the life of its token, and how
+//! much it may say. Nothing here knows of packets.
 
 mod clock;
 mod expiry;
@@ -9,6 +9,6 @@ pub(in crate::edge) mod request;
 mod speaker;
 
 pub(in crate::edge) use clock::Clock;
-use flood::{Flood, Passage};
+pub(in crate::edge) use flood::{Allowance, Passage};
 pub(in crate::edge) use heartbeat::Heartbeat;
-pub(in crate::edge) use speaker::{Rules, Speaker};
+pub(in crate::edge) use speaker::{Rules, Speaker, slow_down};

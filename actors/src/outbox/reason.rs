@@ -27,7 +27,7 @@ pub enum CloseReason {
     TokenExpired,
     /// The client has come back by another connection.
     Replaced,
-    /// It went on sending events past the limit.
+    /// It went on sending past the limit of events, or of what else costs something.
     Flood,
     /// The node is ending.
     Draining,

@@ -93,7 +93,7 @@ impl Connection {
             outbox: Outbox::new(Wire::SocketIo, limits),
             context: Arc::clone(context),
             clock: Clock::new(heartbeat),
-            packets: tokio::sync::Mutex::default(),
+            packets: tokio::sync::Mutex::new(Packets::new(settings)),
             polling: Polling::default(),
             stage: Mutex::new(stage),
             ended: Notify::new(),

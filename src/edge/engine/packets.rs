@@ -11,45 +11,72 @@ use collabflow_protocol::{
 };
 
 use super::{
+    Settings,
     connection::Connection,
     dialogue::{Connect, Dialogue, Step},
 };
-use crate::{auth::Admission, edge::live::Speaker};
+use crate::{
+    auth::Admission,
+    edge::live::{Allowance, Passage, Speaker, slow_down},
+};
 
-#[derive(Default)]
 pub(super) struct Packets {
     dialogue: Dialogue,
+    allowance: Allowance,
     speaker: Option<Speaker>,
 }
 
 impl Packets {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            dialogue: Dialogue::default(),
+            allowance: Allowance::new(settings),
+            speaker: None,
+        }
+    }
+
     /// Takes an Engine.IO packet; waits while the session has too much to do already.
     pub(super) async fn take(
         &mut self,
         packet: engine::Packet<'_>,
         connection: &Connection,
     ) -> Result<(), CloseReason> {
-        match self.dialogue.take(packet, connection.context().unknown)? {
-            Step::Nothing => {}
-            Step::Pong => connection.pong(),
-            Step::Connect(connect) => Box::pin(self.connect(connect, connection)).await,
-            Step::InvalidNamespace(namespace) => {
+        let step = self.dialogue.take(packet, connection.context().unknown)?;
+        if let Step::Event(inbound) = step {
+            return match &self.speaker {
+                Some(speaker) => {
+                    let rules = connection.rules();
+                    speaker.take(inbound, &mut self.allowance, rules).await
+                }
+                None => Ok(()),
+            };
+        }
+        let is_admitted = self.count(connection)? == Passage::Admitted;
+        match step {
+            Step::Connect(connect) if is_admitted => {
+                Box::pin(self.connect(connect, connection)).await;
+            }
+            Step::Connect(_) => refuse(&slow_down(), connection),
+            Step::InvalidNamespace(namespace) if is_admitted => {
                 let frame = socket::connect_error(&namespace, "Invalid namespace", None);
                 connection.outbox.send(&frame);
             }
-            Step::Event(inbound) => {
-                if let Some(speaker) = &mut self.speaker {
-                    speaker.take(inbound, connection.rules()).await?;
-                }
-            }
+            Step::Pong => connection.pong(),
             Step::Disconnect => self.end(Ended::Goodbye, connection),
+            Step::InvalidNamespace(_) | Step::Nothing | Step::Event(_) => {}
         }
         Ok(())
     }
 
     /// Takes a binary message.
-    pub(super) fn take_binary(&mut self) -> Result<(), CloseReason> {
+    pub(super) fn take_binary(&mut self, connection: &Connection) -> Result<(), CloseReason> {
+        self.count(connection)?;
         self.dialogue.take_binary()
+    }
+
+    /// Counts something that is no event.
+    pub(super) fn count(&mut self, connection: &Connection) -> Result<Passage, CloseReason> {
+        self.allowance.other(&connection.context().settings)
     }
 
     async fn connect(&mut self, connect: Connect, connection: &Connection) {
@@ -58,11 +85,7 @@ impl Packets {
                 self.dialogue.connected();
                 self.speaker = Some(speaker);
             }
-            Err(error) => {
-                let code = Some(error.code.as_str());
-                let frame = socket::connect_error(DEFAULT_NAMESPACE, &error.message, code);
-                connection.outbox.send(&frame);
-            }
+            Err(error) => refuse(&error, connection),
         }
     }
 
@@ -72,6 +95,13 @@ impl Packets {
             speaker.end(how, &connection.clock);
         }
     }
+}
+
+/// Answers a CONNECT that is not granted.
+fn refuse(error: &ClientError, connection: &Connection) {
+    let code = Some(error.code.as_str());
+    let frame = socket::connect_error(DEFAULT_NAMESPACE, &error.message, code);
+    connection.outbox.send(&frame);
 }
 
 async fn open(connect: &Connect, connection: &Connection) -> Result<Speaker, ClientError> {

@@ -125,7 +125,7 @@ async fn take_body(
     for part in engine::decode_payload(body) {
         match part.map_err(|_| CloseReason::ProtocolError)? {
             Part::Packet(packet) => packets.take(packet, connection).await?,
-            Part::Binary(_) => packets.take_binary()?,
+            Part::Binary(_) => packets.take_binary(connection)?,
         }
     }
     Ok(())

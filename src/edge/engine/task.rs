@@ -90,9 +90,11 @@ async fn take(connection: &Connection, message: Message) -> Result<(), CloseReas
             let mut packets = connection.packets.lock().await;
             packets.take(packet, connection).await
         }
-        Message::Binary(_) => connection.packets.lock().await.take_binary(),
+        Message::Binary(_) => connection.packets.lock().await.take_binary(connection),
         // tungstenite answers pings by itself.
-        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+            connection.packets.lock().await.count(connection).map(drop)
+        }
         Message::Close(_) => Err(CloseReason::PeerClosed),
     }
 }

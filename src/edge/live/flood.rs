@@ -1,28 +1,58 @@
-//! How many events one session may send. Pure: the time is given.
+//! How much one connection may say. Pure: the time is given.
 //!
 //! A bucket of `limits.events_burst` permits, refilled by `limits.events_per_second`. What comes without a permit is
-//! refused; a session that goes on so for five seconds is closed.
+//! refused; a connection that goes on so for five seconds is closed. Events have one bucket, and everything else that
+//! costs something has another, so that no heartbeat takes an event's permit. They are the connection's: a session
+//! that ends and begins again on it fills none.
 
 use std::time::Duration;
 
+use collabflow_actors::outbox::CloseReason;
 use tokio::time::Instant;
+
+use crate::edge::engine::Settings;
 
 /// A flood that lasts so long ends its session.
 const LASTS: Duration = Duration::from_secs(5);
 /// So long without a refusal, and the flood is over.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What becomes of an event.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Passage {
+/// What becomes of what has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::edge) enum Passage {
     Admitted,
     Refused,
-    /// The session is to be closed.
-    Closed,
+}
+
+/// What one connection may still say.
+#[derive(Debug)]
+pub(in crate::edge) struct Allowance {
+    events: Flood,
+    others: Flood,
+}
+
+impl Allowance {
+    pub(in crate::edge) fn new(settings: &Settings) -> Self {
+        let full = || Flood::new(settings.events_burst, Instant::now());
+        Self {
+            events: full(),
+            others: full(),
+        }
+    }
+
+    /// Judges an event.
+    pub(super) fn event(&mut self, settings: &Settings) -> Result<Passage, CloseReason> {
+        self.events.judge_now(settings)
+    }
+
+    /// Judges whatever else is said.
+    pub(in crate::edge) fn other(&mut self, settings: &Settings) -> Result<Passage, CloseReason> {
+        self.others.judge_now(settings)
+    }
 }
 
 #[derive(Debug)]
-pub(super) struct Flood {
+struct Flood {
     permits: f64,
     at: Instant,
     /// When the flood began, and its last refusal.
@@ -30,7 +60,7 @@ pub(super) struct Flood {
 }
 
 impl Flood {
-    pub(super) fn new(burst: u32, now: Instant) -> Self {
+    fn new(burst: u32, now: Instant) -> Self {
         Self {
             permits: burst.into(),
             at: now,
@@ -38,14 +68,19 @@ impl Flood {
         }
     }
 
-    /// Judges one event.
-    pub(super) fn judge(&mut self, per_second: u32, burst: u32, now: Instant) -> Passage {
+    fn judge_now(&mut self, settings: &Settings) -> Result<Passage, CloseReason> {
+        let (per_second, burst) = (settings.events_per_second, settings.events_burst);
+        self.judge(per_second, burst, Instant::now())
+    }
+
+    /// Judges one message; an error, where the connection is to be closed.
+    fn judge(&mut self, per_second: u32, burst: u32, now: Instant) -> Result<Passage, CloseReason> {
         self.permits = (self.permits + (now - self.at).as_secs_f64() * f64::from(per_second))
             .min(burst.into());
         self.at = now;
         if self.permits >= 1.0 {
             self.permits -= 1.0;
-            return Passage::Admitted;
+            return Ok(Passage::Admitted);
         }
         let since = match self.refused {
             Some((since, last)) if now - last < PAUSE => since,
@@ -53,9 +88,9 @@ impl Flood {
         };
         self.refused = Some((since, now));
         if now - since >= LASTS {
-            Passage::Closed
+            Err(CloseReason::Flood)
         } else {
-            Passage::Refused
+            Ok(Passage::Refused)
         }
     }
 }
@@ -71,13 +106,10 @@ mod tests {
         let now = Instant::now();
         let mut flood = Flood::new(3, now);
         let judged: Vec<_> = (0..4).map(|_| flood.judge(10, 3, now)).collect();
-        assert_eq!(
-            judged[..3],
-            [Passage::Admitted, Passage::Admitted, Passage::Admitted]
-        );
-        assert_eq!(judged[3], Passage::Refused);
-        assert_eq!(flood.judge(10, 3, now + 101 * MS), Passage::Admitted);
-        assert_eq!(flood.judge(10, 3, now + 102 * MS), Passage::Refused);
+        assert_eq!(judged[..3], [Ok(Passage::Admitted); 3]);
+        assert_eq!(judged[3], Ok(Passage::Refused));
+        assert_eq!(flood.judge(10, 3, now + 101 * MS), Ok(Passage::Admitted));
+        assert_eq!(flood.judge(10, 3, now + 102 * MS), Ok(Passage::Refused));
     }
 
     #[tokio::test]
@@ -88,20 +120,20 @@ mod tests {
         assert_eq!(
             (0..4_900)
                 .step_by(10)
-                .filter(|ms| at(&mut flood, *ms) == Passage::Closed)
+                .filter(|ms| at(&mut flood, *ms) == Err(CloseReason::Flood))
                 .count(),
             0
         );
         assert_eq!(
             (4_900..5_200)
                 .step_by(10)
-                .filter(|ms| at(&mut flood, *ms) == Passage::Closed)
+                .filter(|ms| at(&mut flood, *ms) == Err(CloseReason::Flood))
                 .count(),
             19
         );
         let mut flood = Flood::new(1, start);
         for ms in (0..60_000).step_by(300).filter(|ms| ms % 3_000 < 1_500) {
-            assert_ne!(at(&mut flood, ms), Passage::Closed, "{ms}");
+            assert!(at(&mut flood, ms).is_ok(), "{ms}");
         }
     }
 }

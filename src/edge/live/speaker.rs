@@ -8,9 +8,8 @@ use collabflow_protocol::{
     error::{ClientError, ErrorCode},
     time::Timestamp,
 };
-use tokio::time::Instant;
 
-use super::{Clock, Flood, Passage};
+use super::{Allowance, Clock, Passage};
 use crate::{auth::Auth, config::OnExpiry, edge::engine::Settings};
 
 /// What a fresh token is judged by.
@@ -35,7 +34,6 @@ impl Rules<'_> {
 /// One who is connected.
 pub(in crate::edge) struct Speaker {
     session: Session,
-    flood: Flood,
 }
 
 impl Speaker {
@@ -47,23 +45,18 @@ impl Speaker {
     ) -> Self {
         rules.clock.connected();
         rules.live_until(expires_at);
-        Self {
-            session,
-            flood: Flood::new(rules.settings.events_burst, Instant::now()),
-        }
+        Self { session }
     }
 
     /// Takes an event; waits while the session has too much to do already.
     pub(in crate::edge) async fn take(
-        &mut self,
+        &self,
         mut inbound: Box<Inbound>,
+        allowance: &mut Allowance,
         rules: Rules<'_>,
     ) -> Result<(), CloseReason> {
-        if self.passage(rules)? == Passage::Refused {
-            inbound.event = Err(ClientError::new(
-                ErrorCode::RateLimited,
-                "Too many events: slow down",
-            ));
+        if allowance.event(rules.settings)? == Passage::Refused {
+            inbound.event = Err(slow_down());
         }
         // The end has been told; nothing counts any more.
         if !rules.clock.has_expired() {
@@ -75,15 +68,6 @@ impl Speaker {
             self.session.receive(inbound).await;
         }
         Ok(())
-    }
-
-    fn passage(&mut self, rules: Rules<'_>) -> Result<Passage, CloseReason> {
-        let settings = rules.settings;
-        let (per_second, burst) = (settings.events_per_second, settings.events_burst);
-        match self.flood.judge(per_second, burst, Instant::now()) {
-            Passage::Closed => Err(CloseReason::Flood),
-            passage => Ok(passage),
-        }
     }
 
     /// Whatever is wrong with the token, the session goes on by the one it has.
@@ -102,4 +86,9 @@ impl Speaker {
         clock.set_expiry(None);
         self.session.end(how);
     }
+}
+
+/// What is answered to one who says too much.
+pub(in crate::edge) fn slow_down() -> ClientError {
+    ClientError::new(ErrorCode::RateLimited, "Too many events: slow down")
 }

@@ -17,7 +17,7 @@ use crate::{
     edge::{
         engine::Context,
         listener::Place,
-        live::{Clock, Heartbeat, Rules, Speaker},
+        live::{Allowance, Clock, Heartbeat, Rules, Speaker},
         websocket::{self, Message, WebSocket},
     },
 };
@@ -118,9 +118,10 @@ impl Connection {
         token: Option<String>,
         speaker: &mut Option<Speaker>,
     ) -> End {
+        let mut allowance = Allowance::new(&self.context.settings);
         let opened = match token {
             Some(token) => self.admit(Some(&token)).await,
-            None => self.await_token(websocket).await,
+            None => self.await_token(websocket, &mut allowance).await,
         };
         let speaker = match opened {
             Ok(opened) => speaker.insert(opened),
@@ -132,20 +133,26 @@ impl Connection {
                 Err(reason) => return reason.into(),
             };
             // Boxed: it is needed for a moment, and the task that this is in lives as long as the connection.
-            if let Err(end) = Box::pin(self.take(message, speaker)).await {
+            if let Err(end) = Box::pin(self.take(message, speaker, &mut allowance)).await {
                 return end;
             }
         }
     }
 
     /// Waits for the frame with the token: nothing else may come first.
-    async fn await_token(&self, websocket: &mut WebSocket) -> Result<Speaker, End> {
+    async fn await_token(
+        &self,
+        websocket: &mut WebSocket,
+        allowance: &mut Allowance,
+    ) -> Result<Speaker, End> {
         let opening = loop {
             match websocket.next().await? {
                 Message::Text(text) => break Opening::read(&text),
                 Message::Binary(_) => break Opening::read(""),
                 Message::Close(_) => return Err(CloseReason::PeerClosed.into()),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                    allowance.other(&self.context.settings)?;
+                }
             }
         };
         let speaker = Box::pin(self.admit(opening.token.as_deref())).await?;
@@ -184,7 +191,15 @@ impl Connection {
         CloseReason::Unauthorized
     }
 
-    async fn take(&self, message: Message, speaker: &mut Speaker) -> Result<(), End> {
+    async fn take(
+        &self,
+        message: Message,
+        speaker: &Speaker,
+        allowance: &mut Allowance,
+    ) -> Result<(), End> {
+        if message.is_ping() || message.is_pong() {
+            allowance.other(&self.context.settings)?;
+        }
         let inbound = match message {
             Message::Text(text) => dialogue::read(&text, self.context.unknown),
             Message::Binary(_) => dialogue::binary(),
@@ -206,7 +221,9 @@ impl Connection {
                 return Err(End(CloseReason::PeerClosed, how));
             }
         };
-        Ok(speaker.take(Box::new(inbound), self.rules()).await?)
+        Ok(speaker
+            .take(Box::new(inbound), allowance, self.rules())
+            .await?)
     }
 
     fn rules(&self) -> Rules<'_> {
