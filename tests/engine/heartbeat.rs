@@ -86,6 +86,22 @@ async fn a_connection_that_joins_no_namespace_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_session_has_ended_is_closed_unless_another_begins() {
+    let house =
+        House::with(|config| config.limits.connect_timeout = Duration::from_millis(500)).await;
+    let ada = house.person("Ada").await;
+    let mut left = house.session(&ada).await;
+    let mut back = house.session(&ada).await;
+    left.send("41").await;
+    back.send("41").await;
+    back.connect(&ada).await;
+    assert_eq!(left.closed().await, Some(1000));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let error = back.try_to("no:such", json!(null)).await;
+    assert_eq!(error["error"]["code"], "not_found", "who is back stays");
+}
+
+#[tokio::test]
 async fn what_was_told_to_a_connection_that_fell_silent_is_told_on_return() {
     let house = House::with(|config| {
         lively(config);

@@ -51,6 +51,14 @@ impl Clock {
         self.state.lock().heartbeat.connected();
     }
 
+    /// The session has ended; another one may begin on its connection.
+    pub(in crate::edge) fn disconnected(&self) {
+        let State { heartbeat, expiry } = &mut *self.state.lock();
+        heartbeat.disconnected(Instant::now());
+        expiry.set(None);
+        self.changed.notify_one();
+    }
+
     /// The session lives by a token that ends then, if that is to end the session at all.
     pub(in crate::edge) fn set_expiry(&self, at: Option<Timestamp>) {
         self.state.lock().expiry.set(at);

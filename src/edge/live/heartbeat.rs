@@ -12,7 +12,8 @@ pub(in crate::edge) struct Heartbeat {
     interval: Duration,
     timeout: Duration,
     beat: Beat,
-    /// When a connection that has joined no namespace is closed.
+    connect_timeout: Duration,
+    /// When a connection that is in no namespace is closed.
     connect_by: Option<Instant>,
 }
 
@@ -43,6 +44,7 @@ impl Heartbeat {
             interval,
             timeout,
             beat: Beat::PingAt(now + interval),
+            connect_timeout,
             connect_by: Some(now + connect_timeout),
         }
     }
@@ -88,6 +90,11 @@ impl Heartbeat {
     pub(super) fn connected(&mut self) {
         self.connect_by = None;
     }
+
+    /// The namespace was left again.
+    pub(super) fn disconnected(&mut self, now: Instant) {
+        self.connect_by = Some(now + self.connect_timeout);
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +138,11 @@ mod tests {
         let mut heart = Heartbeat::new(25 * S, 20 * S, 10 * S, start);
         assert_eq!(heart.due(start), Due::At(start + 10 * S));
         assert_eq!(heart.due(start + 10 * S), Due::ConnectTimeout);
+        heart.connected();
+        assert_eq!(heart.due(start + 10 * S), Due::At(start + 25 * S));
+        heart.disconnected(start + 12 * S);
+        assert_eq!(heart.due(start + 12 * S), Due::At(start + 22 * S));
+        assert_eq!(heart.due(start + 22 * S), Due::ConnectTimeout);
     }
 
     #[tokio::test]

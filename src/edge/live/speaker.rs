@@ -83,7 +83,7 @@ impl Speaker {
 
     /// The session is over.
     pub(in crate::edge) fn end(self, how: Ended, clock: &Clock) {
-        clock.set_expiry(None);
+        clock.disconnected();
         self.session.end(how);
     }
 }
