@@ -281,6 +281,28 @@ async fn a_body_that_goes_on_and_on_is_not_read_to_its_end() {
     polls.forgotten().await;
 }
 
+#[tokio::test]
+async fn a_post_that_does_not_arrive_holds_up_the_end_of_no_session() {
+    let house = House::with(|config| {
+        config.engine.ping_interval = Duration::from_millis(100);
+        config.engine.ping_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let polls = house.polls().await;
+    let mut tcp = TcpStream::connect(house.address()).await.expect("TCP");
+    let head = format!(
+        "POST {POLLING}&sid={} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n3",
+        polls.sid
+    );
+    tcp.write_all(head.as_bytes()).await.expect("it is sent");
+    let mut answer = [0; 12];
+    soon("the answer", tcp.read_exact(&mut answer))
+        .await
+        .expect("one comes");
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    assert_eq!(polls.get().await.0, 400, "the session is gone");
+}
+
 /// A poll may come after the close, and is one of no session then; so more than one try is allowed.
 #[tokio::test]
 async fn a_client_that_closes_has_its_poll_released_by_a_noop() {

@@ -153,6 +153,16 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_not_waited_for_for_ever() {
+        let begun = stream::iter([Ok(Bytes::from_static(b"{"))]);
+        let body = begun.chain(stream::pending()).boxed();
+        let start = time::Instant::now();
+        let read = read(&HeaderMap::new(), body, 16).await;
+        assert_eq!(read.map_err(|error| error.code), Err(ErrorCode::BadJson));
+        assert!((ARRIVAL_MAX..2 * ARRIVAL_MAX).contains(&start.elapsed()));
+    }
+
     /// Its parts need not say how long it will be.
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused() {
