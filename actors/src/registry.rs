@@ -5,6 +5,7 @@
 //! supervisor of all of them is the [`root`].
 
 mod actor;
+mod away;
 mod root;
 
 use std::sync::{

@@ -1,11 +1,11 @@
 //! The registry's own actor: it waits for sessions that are away, and gives them up in time.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::Registry;
+use super::{Registry, away::Away};
 use crate::session::entry::SessionEntry;
 
 #[derive(Debug)]
@@ -25,8 +25,9 @@ pub(crate) struct RegistryActor;
 
 pub(crate) struct RegistryState {
     registry: Arc<Registry>,
-    /// Sessions that are away, in the order of their going.
-    away: VecDeque<(Instant, Arc<SessionEntry>)>,
+    away: Away,
+    /// Whether a [`RegistryMessage::GiveUp`] is on its way.
+    is_timed: bool,
 }
 
 impl Actor for RegistryActor {
@@ -39,9 +40,11 @@ impl Actor for RegistryActor {
         _myself: ActorRef<RegistryMessage>,
         registry: Arc<Registry>,
     ) -> Result<RegistryState, ActorProcessingErr> {
+        let away = Away::new(registry.settings().recovery_window);
         Ok(RegistryState {
             registry,
-            away: VecDeque::new(),
+            away,
+            is_timed: false,
         })
     }
 
@@ -54,34 +57,37 @@ impl Actor for RegistryActor {
         match message {
             RegistryMessage::Recollect => {
                 for entry in state.registry.away() {
-                    state.wait_for(entry, &myself);
+                    state.wait_for(&entry);
                 }
             }
-            RegistryMessage::Parked(entry) => state.wait_for(entry, &myself),
-            RegistryMessage::GiveUp => state.give_up(&myself),
+            RegistryMessage::Parked(entry) => state.wait_for(&entry),
+            RegistryMessage::GiveUp => state.give_up(),
             #[cfg(any(test, feature = "testing"))]
             RegistryMessage::Panic => panic!("a test breaks the registry"),
         }
+        state.set_timer(&myself);
         Ok(())
     }
 }
 
 impl RegistryState {
-    fn wait_for(&mut self, entry: Arc<SessionEntry>, myself: &ActorRef<RegistryMessage>) {
-        let window = self.registry.settings().recovery_window;
-        self.away.push_back((Instant::now() + window, entry));
-        if self.away.len() == 1 {
-            myself.send_after(window, || RegistryMessage::GiveUp);
+    fn wait_for(&mut self, entry: &Arc<SessionEntry>) {
+        if let Some(first) = self.away.add(entry, Instant::now()) {
+            self.registry.give_up(&first);
         }
     }
 
-    fn give_up(&mut self, myself: &ActorRef<RegistryMessage>) {
-        let now = Instant::now();
-        while let Some((_, entry)) = self.away.pop_front_if(|(until, _)| *until <= now) {
+    fn give_up(&mut self) {
+        self.is_timed = false;
+        for entry in self.away.take_due(Instant::now()) {
             self.registry.give_up(&entry);
         }
-        if let Some((until, _)) = self.away.front() {
-            myself.send_after(*until - now, || RegistryMessage::GiveUp);
+    }
+
+    fn set_timer(&mut self, myself: &ActorRef<RegistryMessage>) {
+        if let Some(at) = self.away.next_deadline().filter(|_| !self.is_timed) {
+            self.is_timed = true;
+            myself.send_after(at - Instant::now(), || RegistryMessage::GiveUp);
         }
     }
 }
