@@ -25,6 +25,7 @@ const ROOMS: &str = "collabflow_rooms";
 const EVENTS_RECEIVED: &str = "collabflow_events_received_total";
 const EVENTS_REFUSED: &str = "collabflow_events_refused_total";
 const EVENT_DURATION: &str = "collabflow_event_duration_seconds";
+const EVENTS_TOLD: &str = "collabflow_events_told_total";
 const DELIVERIES: &str = "collabflow_deliveries_total";
 const QUEUE_BYTES: &str = "collabflow_queue_bytes";
 const FRAMES_DROPPED: &str = "collabflow_frames_dropped_total";
@@ -43,6 +44,7 @@ pub const COUNTERS: &[Described] = &[
     (CONNECTIONS_CLOSED, "Connections that ended, by reason"),
     (EVENTS_RECEIVED, "Events from clients, by name"),
     (EVENTS_REFUSED, "Events that were not done, by error code"),
+    (EVENTS_TOLD, "Events told in rooms, by name"),
     (DELIVERIES, "Events put into sessions' queues by rooms"),
     (FRAMES_DROPPED, "Frames thrown away unsent, by reason"),
     (RESTARTS, "Actors that broke, by kind"),
@@ -94,6 +96,24 @@ pub(crate) fn event_answered<T>(took: Duration, result: &Result<T, Refusal>) {
         };
         counter!(EVENTS_REFUSED, "code" => code.as_str()).increment(1);
     }
+}
+
+/// Shows the numbers of what is rare from the start, so that the first of its kind is seen as a change.
+pub fn begin() {
+    for transport in ["websocket", "polling", "plain"] {
+        gauge!(CONNECTIONS, "transport" => transport).increment(0);
+    }
+    for reason in ["away", "closed", "away_too_much"] {
+        counter!(FRAMES_DROPPED, "reason" => reason).increment(0);
+    }
+    for kind in ["room", "session", "registry"] {
+        counter!(RESTARTS, "kind" => kind).increment(0);
+    }
+}
+
+/// A room tells an event, however many are to hear it.
+pub(crate) fn event_told(name: &'static str) {
+    counter!(EVENTS_TOLD, "event" => name).increment(1);
 }
 
 pub(crate) fn delivered(count: usize) {

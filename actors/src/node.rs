@@ -265,6 +265,7 @@ impl Node {
 
     /// Tells an event to everybody in the rooms, once a session whatever rooms it is in; with `only`, to these users.
     pub async fn tell(&self, rooms: &[RoomKey], event: ServerEvent, only: Option<HashSet<UserId>>) {
+        metrics::event_told(event.name());
         let (event, only) = (Arc::new(Broadcast::new(&event)), only.map(Arc::new));
         let heard = Arc::new(Mutex::default());
         for room in rooms.iter().filter_map(|room| self.registry.find(*room)) {

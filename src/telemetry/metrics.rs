@@ -43,6 +43,11 @@ pub fn install() {
         // Where another recorder is installed already, the numbers are with that one.
         metrics::set_global_recorder(recorder).ok()?;
         describe();
+        engine::begin();
+        for reason in ["limit", "draining"] {
+            counter!(REFUSED, "reason" => reason).increment(0);
+        }
+        counter!(engine::RESTARTS, "kind" => "store_writer").increment(0);
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1);
         Some(handle)
     });

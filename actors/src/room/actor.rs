@@ -179,6 +179,7 @@ impl ActorState {
 
     fn tell(&mut self, event: &ServerEvent, audience: &Audience) {
         let broadcast = Broadcast::new(event);
+        metrics::event_told(event.name());
         let state = self.room.state();
         match audience {
             Audience::All => push_all(&state, &broadcast, &mut self.dirty, |_| true),

@@ -78,6 +78,7 @@ it("events are counted by name, those that clients make up under one, and failur
   assert.equal(grown('collabflow_events_received_total{event="other"}'), 2);
   assert.ok(Object.keys(after).every((name) => !name.includes("made:up")));
   assert.equal(grown('collabflow_events_refused_total{code="not_found"}'), 2);
+  assert.equal(grown('collabflow_events_told_total{event="task:created"}'), 1);
   assert.equal(grown("collabflow_deliveries_total"), 1);
   assert.equal(grown("collabflow_event_duration_seconds_count"), 3);
   assert.ok(grown('collabflow_store_duration_seconds_count{kind="write"}') >= 1);
@@ -85,12 +86,48 @@ it("events are counted by name, those that clients make up under one, and failur
   b.close();
 });
 
-it("everything that is shown is in the README", async () => {
+/** The table of the README: the label of each metric, its `listed` values, and whether these are `all` of them. */
+async function listed() {
   const readme = await readFile(new URL("../../../README.md", import.meta.url), "utf8");
-  const names = new Set(Object.keys(await scrape()).map((name) => name.replace(/\{.*/, "").replace(/_(bucket|sum|count)$/, "")));
-  assert.ok(names.size >= 9);
-  for (const name of names) assert.ok(readme.includes(`\`${name}\``), name);
-  assert.match(Object.keys(await scrape()).join("\n"), /collabflow_build_info\{version="\d/);
+  const words = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, word]) => word);
+  const rows = [...readme.matchAll(/^\| `(collabflow_\w+)` \|([^|]*)\|/gm)];
+  return new Map(
+    rows.map(([, name, labels]) => {
+      const [label, ...values] = words(labels);
+      return [name, { label, values: values.sort(), all: labels.includes(":") }];
+    }),
+  );
+}
+
+it("what is shown after some traffic is what the README lists, with its labels, and nothing else", async () => {
+  const a = await connect(server.url, ada);
+  await a.do("join:project", board.id);
+  await a.do("task:create", { projectId: board.id, task: { title: "Shown" } });
+  await a.refused("made:up", 1);
+  a.close();
+  const gone = /^collabflow_connections_closed_total/;
+  await eventually("one has closed", async () => Object.keys(await scrape()).some((name) => gone.test(name)));
+
+  const shown = new Map();
+  for (const sample of Object.keys(await scrape())) {
+    const [, name, labels = ""] = /^([a-z_]+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})?$/.exec(sample);
+    const found = shown.get(name) ?? { keys: new Set(), values: new Set() };
+    for (const [, key, value] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
+      if (key === "le") continue;
+      found.keys.add(key);
+      found.values.add(value);
+    }
+    shown.set(name, found);
+  }
+  const table = await listed();
+  assert.ok(table.size >= 15, "the table is found");
+  assert.deepEqual([...shown.keys()].sort(), [...table.keys()].sort());
+  for (const [name, { label, values, all }] of table) {
+    const { keys, values: seen } = shown.get(name);
+    assert.deepEqual([...keys], label ? [label] : [], name);
+    if (all) assert.deepEqual([...seen].sort(), values, name);
+    else for (const value of values) assert.ok(seen.has(value), `${name} has ${value}`);
+  }
 });
 
 it("only GET and HEAD are taken", async () => {
