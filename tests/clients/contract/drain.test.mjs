@@ -68,25 +68,41 @@ it("a plain WebSocket is told everything, and then closed with 1001", async () =
   assert.deepEqual(plain.queue.filter(({ event }) => event === "task:created").map(({ data }) => data.task._id), [task._id]);
 });
 
-it("a client that can recover comes back to the next server as a new session, and goes on", async () => {
-  const server = await serve();
-  const [ada, ben] = await people(server, "Ada", "Ben");
-  const board = await Board.of(ada, ben);
-  const client = await connect(server.url, ben, { auth: { token: ben.token, recovery: true } });
-  await client.any("session");
-  const { id } = client;
-  await client.do("join:project", board.id);
-  const closed = client.happens("disconnect");
-  assert.equal((await ended(server)).code, 0);
-  assert.equal((await closed)[0], "transport close");
-  await server.restart();
-  await client.connected();
-  assert.equal(client.socket.recovered, false);
-  assert.notEqual(client.id, id);
-  await client.do("join:project", board.id);
-  const { task } = await client.do("task:create", { projectId: board.id, task: { title: "After" } });
-  assert.equal((await board.stored(task)).title, "After");
-});
+for (const [how, env, asks] of [
+  ["it has asked to", {}, true],
+  ["all can (recovery.mode = always)", { COLLABFLOW_RECOVERY__MODE: "always" }, false],
+]) {
+  it(`a session that can recover, as ${how}, is closed by its transport, and goes on at the next server as a new one`, async () => {
+    const server = await serve(env);
+    const [ada, ben] = await people(server, "Ada", "Ben");
+    const board = await Board.of(ada, ben);
+    const writer = await connect(server.url, ada, { reconnection: false });
+    const client = await connect(server.url, ben, { auth: { token: ben.token, ...(asks && { recovery: true }) } });
+    await client.next("session");
+    await client.do("join:project", board.id);
+    await client.next("room:users");
+    const { task } = await writer.do("task:create", { projectId: board.id, task: { title: "Kept" } });
+    const { args } = await client.any("task:created");
+    assert.deepEqual([args[0].task._id, typeof args[1]], [task._id, "string"]);
+
+    const closed = client.happens("disconnect");
+    const before = client.id;
+    assert.equal((await ended(server)).code, 0);
+    assert.equal((await closed)[0], "transport close");
+    assert.deepEqual(client.take(), [], "nothing is said but the close");
+    // One node keeps its logs in memory: what the next one cannot prove complete is not recovered.
+    const back = client.happens("connect");
+    await server.restart();
+    await back;
+    assert.equal(client.socket.recovered, false);
+    assert.notEqual(client.id, before);
+    assert.equal((await client.next("session")).userId, ben._id);
+    await client.do("join:project", board.id);
+    assert.equal((await board.stored(task)).title, "Kept");
+    const { task: later } = await client.do("task:create", { projectId: board.id, task: { title: "After" } });
+    assert.equal((await board.stored(later)).title, "After");
+  });
+}
 
 it("Ctrl-C drains too", async () => {
   const server = await serve();
@@ -224,5 +240,49 @@ describe("while it drains", () => {
     const heard = reader.frames.filter((frame) => frame.startsWith('42["chat:newMessage"'));
     assert.equal(heard.length, sent);
     assert.equal(await inTime("the server ends", server.exited, 20_000), 0);
+  });
+});
+describe("over plain WebSocket", () => {
+  it("a session is closed with 1001 after all that waits for it, and its user has not left", async () => {
+    const server = await serve();
+    const [ada, ben] = await people(server, "Ada", "Ben");
+    const board = await Board.of(ada, ben);
+    const plain = await PlainClient.of(ada);
+    const beside = await PlainClient.of(ben);
+    await board.gather(plain, beside);
+    plain.send("task:create", { projectId: board.id, task: { title: "Last" } }, "last");
+    // Told to the other, and so stored and on its way to both.
+    assert.equal((await beside.next("task:created")).task.title, "Last");
+    const { code, took } = await ended(server);
+    assert.equal(code, 0);
+    assert.ok(took < 5_000, `nobody has to be waited for: ${took} ms`);
+    assert.equal(await plain.closed(), 1001);
+    assert.equal(await beside.closed(), 1001);
+    const { event, id, data } = await plain.any("the answer");
+    assert.deepEqual([event, id, data.ok], ["ack", "last", true]);
+    assert.deepEqual([...plain.queue, ...beside.queue], [], "nothing is said but the close");
+  });
+
+  it("while it drains nobody new is let in, and those who are there go on until their turn", async () => {
+    const server = await serve({ COLLABFLOW_SHUTDOWN__DRAIN: "20s" });
+    const [ada] = await people(server, "Ada");
+    const board = await Board.of(ada);
+    const clients = await Promise.all(Array.from({ length: 12 }, () => PlainClient.of(ada)));
+    await board.gather(...clients);
+    const codes = new Map();
+    for (const client of clients) client.ended.then((code) => codes.set(client, code));
+    server.signal("SIGTERM");
+    await draining(server);
+    await eventually("the first batch is gone", () => codes.size === 10, { every: 5 });
+    const [author, listener] = clients.filter((client) => !codes.has(client));
+    const late = new PlainClient(server.url, { query: `?token=${ada.token}` });
+    const [, refusal] = await inTime("the handshake is refused", new Promise((done) => late.socket.once("unexpected-response", (...all) => done(all))));
+    assert.equal(refusal.statusCode, 503);
+    assert.match(refusal.headers["retry-after"], /^\d+$/);
+    const { task } = await author.do("task:create", { projectId: board.id, task: { title: "Late" } });
+    assert.equal((await listener.next("task:created")).task._id, task._id);
+    assert.equal(await inTime("the server ends", server.exited, 20_000), 0);
+    await Promise.all(clients.map((client) => client.closed()));
+    assert.deepEqual([...codes.values()], Array(12).fill(1001));
   });
 });
