@@ -13,10 +13,11 @@ use collabflow::{
 use collabflow_actors::{
     id::now,
     key::RoomKey,
+    node::Node,
     store::{MemberChange, Membered},
 };
 use collabflow_protocol::{
-    id::{ProjectId, UserId},
+    id::{ChannelId, ProjectId, UserId, WorkspaceId},
     model::{ProjectDraft, User, UserBrief},
 };
 use futures_util::{SinkExt, StreamExt};
@@ -29,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Stage {
     server: Server,
     tokens: Tokens,
+    workspace: WorkspaceId,
     project: ProjectId,
     users: Vec<UserBrief>,
     _folder: tempfile::TempDir,
@@ -82,6 +84,7 @@ impl Stage {
         Self {
             server,
             tokens,
+            workspace: workspace.id,
             project: project.id,
             users,
             _folder: folder,
@@ -98,6 +101,19 @@ impl Stage {
             .await;
         client.until("room:users").await;
         client
+    }
+
+    /// Breaks an actor, and waits until that has been seen.
+    async fn breaks(&self, break_one: impl FnOnce(&Node)) {
+        let node = self.server.node();
+        let before = node.broken_actors();
+        break_one(node);
+        let is_seen = async {
+            while node.broken_actors() == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, is_seen).await.expect("it breaks");
     }
 
     /// What `/metrics` says of a sample.
@@ -177,6 +193,18 @@ impl Client {
                 .clone_into(&mut self.sid);
         }
         true
+    }
+
+    /// Sends an event and waits for its acknowledgement, which says that all went well.
+    async fn ask(&mut self, event: &Value) -> Value {
+        const ID: u64 = 999_999;
+        self.send(&format!("42{ID}{event}")).await;
+        while !self.acks.contains_key(&ID) {
+            assert!(self.read().await, "the connection stays open");
+        }
+        let ack = self.acks.remove(&ID).expect("found");
+        assert_eq!(ack["ok"], true, "{event}: {ack}");
+        ack
     }
 
     /// Waits for an event; its payload is taken, and everything before it dropped.
@@ -276,6 +304,69 @@ async fn a_room_that_breaks_under_traffic_keeps_its_members_and_what_was_stored(
     stage.server.stop().await.expect("an orderly end");
 }
 
+/// The other two kinds of rooms: nobody's connection drops, and no message is lost, doubled or out of place.
+#[tokio::test]
+async fn a_channel_and_a_workspace_that_break_under_traffic_keep_their_members() {
+    const MESSAGES: u64 = 120;
+    let stage = Stage::set().await;
+    let channel: ChannelId = stage.project.to_string().parse().expect("an id");
+    let (mut author, mut member) = (stage.join(0).await, stage.join(1).await);
+    for client in [&mut author, &mut member] {
+        client.ask(&json!(["chat:join", channel])).await;
+    }
+    let join_workspace = json!(["join:workspace", stage.workspace]);
+    author.ask(&join_workspace).await;
+    for number in 0..MESSAGES {
+        if number % 40 == 20 {
+            let node = stage.server.node();
+            node.break_room(RoomKey::Chat(channel));
+            node.break_room(RoomKey::Workspace(stage.workspace));
+        }
+        let message =
+            json!(["chat:message", { "channelId": channel, "content": number.to_string() }]);
+        author.send(&format!("42{number}{message}")).await;
+        tokio::task::yield_now().await;
+    }
+    let is_answered = |client: &Client| (0..MESSAGES).all(|n| client.acks.contains_key(&n));
+    while !is_answered(&author) {
+        assert!(author.read().await, "the author stays connected");
+    }
+    let mut stored: Vec<_> = (0..MESSAGES)
+        .filter(|n| author.acks[n]["ok"] == true)
+        .collect();
+    assert_eq!(
+        stored.len() as u64,
+        MESSAGES,
+        "what was sent around the breaks is not lost"
+    );
+    stored.push(MESSAGES);
+    let last = json!(["chat:message", { "channelId": channel, "content": MESSAGES.to_string() }]);
+    author.ask(&last).await;
+    let contents = |client: &Client| -> Vec<u64> {
+        let told = client
+            .heard
+            .iter()
+            .filter(|(name, _)| name == "chat:newMessage");
+        let content = |payload: &Value| payload["content"].as_str().expect("text").to_owned();
+        told.map(|(_, payload)| content(payload).parse().expect("a number"))
+            .collect()
+    };
+    while contents(&member).last() != Some(&MESSAGES) {
+        assert!(member.read().await, "members stay connected");
+    }
+    assert_eq!(contents(&member), stored, "each once and in order");
+    author.heard.clear();
+    let mut other = stage.join(0).await;
+    let ack = other.ask(&join_workspace).await;
+    let users = ack["users"].as_array().expect("users");
+    assert_eq!(users.len(), 1, "the workspace knows who is in it: {ack}");
+    author
+        .ask(&json!(["leave:workspace", stage.workspace]))
+        .await;
+    assert_eq!(stage.server.node().broken_actors(), 6);
+    stage.server.stop().await.expect("an orderly end");
+}
+
 #[tokio::test]
 async fn a_session_that_breaks_is_closed_alone() {
     let stage = Stage::set().await;
@@ -308,7 +399,7 @@ async fn a_registry_that_breaks_under_traffic_disturbs_nobody() {
     let mut member = stage.join(1).await;
     for number in 0..TASKS {
         if number % 40 == 20 {
-            stage.server.node().break_registry();
+            stage.breaks(Node::break_registry).await;
         }
         let create = json!(["task:create", { "projectId": stage.project, "task": { "title": format!("t{number}") } }]);
         author.send(&format!("42{number}{create}")).await;
