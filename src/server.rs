@@ -236,3 +236,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,13 @@ impl SqliteStore {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Breaks the thread that writes by a panic, as a fault in it would.
+    #[cfg(test)]
+    pub(crate) fn break_writer(&self) {
+        let panic = Box::new(|_: Result<&Connection, _>| panic!("a test breaks the writer"));
+        self.writer.send(panic).expect("there is room");
+    }
+
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -17,7 +18,7 @@ use super::{
     row::run,
     writer::attempt,
 };
-use crate::telemetry::metrics::STORE_READ;
+use crate::telemetry::metrics::{self, STORE_READ};
 
 /// A read that waits.
 pub(super) type Job = Box<dyn FnOnce(&Connection) + Send>;
@@ -33,7 +34,10 @@ pub(super) fn start(connections: Vec<Connection>, length: usize) -> io::Result<Q
                 // The idle thread that has the lock waits for a job, the others for the lock.
                 let next = lock(&jobs).recv();
                 let Ok(job) = next else { return };
-                job(&db);
+                if catch_unwind(AssertUnwindSafe(|| job(&db))).is_err() {
+                    metrics::restarted("store_reader");
+                    tracing::error!("a reader of the store has broken and goes on");
+                }
             }
         })?;
     }
