@@ -4,6 +4,7 @@
 
 mod client;
 mod cors;
+mod deadline;
 mod flood;
 mod heartbeat;
 mod house;
