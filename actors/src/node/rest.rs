@@ -146,7 +146,8 @@ impl Node {
         project: ProjectId,
         command: TaskCommand,
     ) -> Result<Done, Refusal> {
-        let (reply, answer) = Reply::rest();
+        let is_page = matches!(&author, Author::Rest(caller, _) if caller.echo == Echo::NotAuthor);
+        let (reply, answer) = Reply::rest(is_page);
         let message = RoomMessage::Task(author, Box::new(command), reply);
         self.registry.room(RoomKey::Project(project)).send(message);
         answer
@@ -164,7 +165,7 @@ impl Node {
         channel: ChannelId,
         draft: MessageDraft,
     ) -> Result<Arc<Message>, Refusal> {
-        let (reply, answer) = Reply::rest();
+        let (reply, answer) = Reply::rest(false);
         let message = RoomMessage::Post(Author::Rest(caller, None), draft, reply);
         self.registry.room(RoomKey::Chat(channel)).send(message);
         match answer

@@ -88,7 +88,7 @@ impl Actor for RoomActor {
     ) -> Result<(), ActorProcessingErr> {
         let first = std::mem::take(&mut state.first);
         state.perform(first);
-        state.dirty.flush().await;
+        state.send().await;
         state.await_tick(&myself);
         Ok(())
     }
@@ -111,13 +111,23 @@ impl Actor for RoomActor {
                 }
             }
         }
-        state.dirty.flush().await;
+        state.send().await;
         state.await_tick(&myself);
         Ok(())
     }
 }
 
 impl ActorState {
+    /// Sends what the turn has left to be sent.
+    async fn send(&mut self) {
+        if self.dirty.has_pages() {
+            let state = self.room.state();
+            self.dirty
+                .bring_up_to_date(|task| state.ledger.told.present(task));
+        }
+        self.dirty.flush().await;
+    }
+
     /// Does what waits in the cell, up to a turn's worth.
     fn take_turn(&mut self, myself: &ActorRef<Signal>) {
         for _ in 0..COMMANDS_PER_TURN {

@@ -121,7 +121,10 @@ impl Announcement {
     fn repeats(&self, change: &Change) -> bool {
         match self {
             Self::Created(_, whole) | Self::UpdatedWhole(_, whole) => {
-                whole.version == Some(change.task.version)
+                // Its answer may have shown it what others have made of the change meanwhile.
+                whole
+                    .version
+                    .is_some_and(|version| version >= change.task.version)
             }
             Self::Updated(_, patch) => patch
                 .named()

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use collabflow_protocol::{id::TaskId, model::Task};
+
 use crate::{
     node::Refusal,
     outbox::Outbox,
@@ -31,6 +33,23 @@ impl Dirty {
             self.answers.push((reply, result));
         } else {
             self.outboxes.extend(reply.settle(result));
+        }
+    }
+
+    /// Whether pages are to be answered with a task.
+    pub(super) fn has_pages(&self) -> bool {
+        self.answers.iter().any(|(reply, _)| reply.is_page())
+    }
+
+    /// Gives the answers to pages what a task has become since: a page lays its answer over what it has been told.
+    pub(super) fn bring_up_to_date(&mut self, latest: impl Fn(TaskId) -> Option<Arc<Task>>) {
+        for (_, answer) in self.answers.iter_mut().filter(|(reply, _)| reply.is_page()) {
+            if let Ok(Done::Task(task)) = answer
+                && let Some(present) = latest(task.id)
+                && present.version > task.version
+            {
+                *task = present;
+            }
         }
     }
 
@@ -67,6 +86,7 @@ mod tests {
     use collabflow_protocol::socket;
 
     use super::*;
+    use crate::room::fixture::task;
 
     #[test]
     fn what_a_room_that_breaks_has_queued_is_written() {
@@ -76,7 +96,7 @@ mod tests {
         assert!(!outbox.push(&frame), "somebody else will flush");
         let mut dirty = Dirty::default();
         dirty.push(Arc::clone(&outbox));
-        let (reply, mut answer) = Reply::rest();
+        let (reply, mut answer) = Reply::rest(false);
         dirty.answer(reply, Ok(Done::Plain));
         drop(dirty);
         assert!(outbox.push(&frame), "it was flushed");
@@ -86,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn a_rest_call_is_answered_after_what_is_older_is_written() {
         let outbox = Outbox::for_tests();
-        let (reply, mut answer) = Reply::rest();
+        let (reply, mut answer) = Reply::rest(false);
         let mut dirty = Dirty::default();
         dirty.answer(reply, Ok(Done::Plain));
         assert!(outbox.push(&socket::connect("sid", None)));
@@ -94,5 +114,23 @@ mod tests {
         assert!(answer.try_recv().is_err(), "nothing is written yet");
         dirty.flush().await;
         assert_eq!(answer.try_recv(), Ok(Ok(Done::Plain)));
+    }
+
+    #[test]
+    fn only_a_page_is_answered_with_what_others_have_made_of_the_task_in_the_same_turn() {
+        let (page, mut of_page) = Reply::rest(true);
+        let (script, mut of_script) = Reply::rest(false);
+        let mut dirty = Dirty::default();
+        for reply in [page, script] {
+            dirty.answer(reply, Ok(Done::Task(task(2, "mine").into())));
+        }
+        dirty.bring_up_to_date(|_| Some(task(3, "theirs").into()));
+        drop(dirty);
+        let version = |answer: Result<Result<Done, Refusal>, _>| match answer {
+            Ok(Ok(Done::Task(task))) => task.version,
+            _ => panic!("no task"),
+        };
+        assert_eq!(version(of_page.try_recv()), 3);
+        assert_eq!(version(of_script.try_recv()), 2);
     }
 }

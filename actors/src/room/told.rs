@@ -85,6 +85,14 @@ impl Told {
             })
     }
 
+    /// The task as it is now, if it was changed lately, and is there.
+    pub(crate) fn present(&self, task: TaskId) -> Option<Arc<Task>> {
+        match self.latest(task)? {
+            Latest::Stored(task) => Some(Arc::clone(task)),
+            Latest::Deleted(_) => None,
+        }
+    }
+
     /// The author's REST changes of a task that an announcement may repeat, oldest first.
     pub(crate) fn announceable(
         &self,

@@ -54,7 +54,11 @@ enum Destination {
         ack: Option<AckId>,
         since: Instant,
     },
-    Rest(oneshot::Sender<Result<Done, Refusal>>),
+    Rest {
+        sender: oneshot::Sender<Result<Done, Refusal>>,
+        /// A page lays the answer over its card.
+        is_page: bool,
+    },
     Nobody,
 }
 
@@ -77,12 +81,12 @@ impl Reply {
         }
     }
 
-    /// Answers a REST call.
-    pub(crate) fn rest() -> (Self, oneshot::Receiver<Result<Done, Refusal>>) {
+    /// Answers a REST call; of a page that lays the answer over its card, or not.
+    pub(crate) fn rest(is_page: bool) -> (Self, oneshot::Receiver<Result<Done, Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         (
             Self {
-                to: Some(Destination::Rest(sender)),
+                to: Some(Destination::Rest { sender, is_page }),
                 _ticket: None,
             },
             receiver,
@@ -99,7 +103,12 @@ impl Reply {
 
     /// Whether a REST call waits: its errors are worded as the old backend's were.
     pub(crate) fn is_rest(&self) -> bool {
-        matches!(self.to, Some(Destination::Rest(_)))
+        matches!(self.to, Some(Destination::Rest { .. }))
+    }
+
+    /// Whether a page waits that lays the answer over its card.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(self.to, Some(Destination::Rest { is_page: true, .. }))
     }
 
     /// Answers. The outbox that has to be flushed now, if any, is handed back, so that a room can do so once for all.
@@ -122,7 +131,7 @@ impl Destination {
     fn settle(self, result: Result<Done, Refusal>) -> Option<Arc<Outbox>> {
         match self {
             Self::Nobody => None,
-            Self::Rest(sender) => {
+            Self::Rest { sender, .. } => {
                 // Who asked may have gone away; what was done is done.
                 let _ = sender.send(result);
                 None
