@@ -1,5 +1,7 @@
 //! Memberships of workspaces and projects.
 
+use std::time::Duration;
+
 use collabflow_protocol::{
     error::ClientError,
     id::{ProjectId, UserId, WorkspaceId},
@@ -12,6 +14,9 @@ use crate::{
     key::RoomKey,
     store::{MemberChange, MemberOutcome, Membered},
 };
+
+/// How long a change may take to be in force in the rooms, once it is stored.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
 
 impl Directory {
     /// Adds a member to a workspace, or changes its role.
@@ -108,8 +113,16 @@ impl Directory {
         let MemberOutcome::Workspace { after, .. } = self.change_member(of, change).await? else {
             return Err(ClientError::internal());
         };
-        self.node.membership_changed(&rooms).await;
+        self.in_force(&rooms).await?;
         Ok(*after)
+    }
+
+    /// Waits until a change of memberships is in force in these rooms. Where they cannot read it, it is stored and nobody
+    /// is told so: who asks again finds it done.
+    async fn in_force(&self, rooms: &[RoomKey]) -> Result<(), ClientError> {
+        tokio::time::timeout(IN_FORCE_WITHIN, self.node.membership_changed(rooms))
+            .await
+            .map_err(|_| ClientError::unavailable())
     }
 
     /// The rooms whose memberships a change in a workspace changes. They are read before it is made, so that nothing
@@ -139,7 +152,7 @@ impl Directory {
         let MemberOutcome::Project(after) = self.change_member(of, change).await? else {
             return Err(ClientError::internal());
         };
-        self.node.membership_changed(&rooms).await;
+        self.in_force(&rooms).await?;
         Ok(*after)
     }
 

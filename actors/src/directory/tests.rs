@@ -1,4 +1,4 @@
-//! Roles that are lost while their owner waits for its turn.
+//! Roles that are lost while their owner waits for its turn, and removals that cannot be seen to be in force.
 
 use std::{
     pin::{Pin, pin},
@@ -6,6 +6,7 @@ use std::{
 };
 
 use collabflow_protocol::{
+    error::ErrorCode,
     id::ChannelId,
     model::{
         ChannelDraft, MemberDraft, MemberKey, ProjectDraft, ProjectPatch, UserBrief, WorkspaceDraft,
@@ -16,9 +17,10 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::{
     id::now,
+    node::{Caller, Echo},
     room::fixture::settings,
     store::{
-        MemberChange, Membered, NewAccount,
+        MemberChange, Membered, NewAccount, StoreError,
         memory::{Calls, MemoryStore},
     },
 };
@@ -185,4 +187,32 @@ async fn a_role_that_is_lost_while_waiting_for_a_turn_is_lost() {
         number += 1;
     }
     assert_eq!(number, 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_the_room_cannot_read_is_not_confirmed_and_holds_up_nobody_for_ever() {
+    let stage = Stage::new().await;
+    let (ada, ben, project) = (&stage.ada, stage.ben.id, stage.project);
+    let caller = Caller {
+        user: Arc::new(ada.clone()),
+        echo: Echo::All,
+    };
+    // The room is there, since something was asked of it.
+    let node = &stage.directory.node;
+    let nothing = node.delete_task(caller, project, node.ids().next());
+    assert!(nothing.await.is_err());
+    stage.store.hold(Calls::Writes);
+    let mut removal = pin!(stage.directory.remove_project_member(ada, project, ben));
+    started(removal.as_mut()).await;
+    let away = StoreError::Unavailable("away".into());
+    stage.store.fail_with(Calls::Reads, away);
+    stage.store.release();
+    let refused = removal.await.expect_err("nobody can know");
+    assert_eq!(refused.code, ErrorCode::Unavailable);
+    stage.store.mend();
+    let again = stage.directory.remove_project_member(ada, project, ben);
+    assert_eq!(
+        again.await.expect_err("it is done").code,
+        ErrorCode::NotFound
+    );
 }
