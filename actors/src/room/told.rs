@@ -4,10 +4,11 @@
 //! knows is looked up in the store.
 
 mod change;
+mod forget;
 mod in_flight;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -30,7 +31,9 @@ pub(crate) const OVERTAKEN_WITHIN: Duration = Duration::from_secs(1);
 const SETTLES_WITHIN: Duration = Duration::from_millis(500);
 const KEPT_FOR: Duration = Duration::from_secs(60);
 const CHANGES_MAX: usize = 4_096;
-/// Bytes of text in the tasks of remembered changes, about.
+/// Changes of one task: as many as one user may make while they can be announced.
+const OF_TASK_MAX: usize = 1_024;
+/// Bytes of text in the tasks of remembered changes, and of whom they left out, about.
 const BYTES_MAX: usize = 8_000_000;
 
 /// The last that is known of a task.
@@ -48,7 +51,7 @@ pub(crate) struct Told {
     order: VecDeque<(TaskId, Instant)>,
     /// Whether any change waits for the clock.
     is_timed: bool,
-    /// Bytes of text in the tasks of all changes.
+    /// What all changes weigh.
     bytes: usize,
 }
 
@@ -57,19 +60,24 @@ impl Told {
     pub(crate) fn record(&mut self, change: Change) {
         let id = change.task_id();
         if change.kind == Kind::Deleted {
-            for change in self.of_task_mut(id) {
+            for change in self.tasks.get_mut(&id).into_iter().flatten() {
+                self.bytes -= change.weight();
                 change.left_out.clear();
+                self.bytes += change.weight();
                 change.told_at = None;
             }
         }
         self.is_timed |= change.told_at.is_some();
-        self.bytes += change.text_len();
+        self.bytes += change.weight();
         self.order.push_back((id, change.at));
         let changes = self.tasks.entry(id).or_default();
         if let Some(former) = changes.back_mut() {
             self.bytes -= former.slim();
         }
         changes.push_back(change);
+        if changes.len() > OF_TASK_MAX {
+            self.forget_first_of(id);
+        }
         while self.order.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.forget_first();
         }
@@ -156,21 +164,22 @@ impl Told {
         }
     }
 
-    /// The fields of a change that a session has not heard of by a later one.
-    pub(crate) fn unheard(&self, session: SessionId, change: &Change) -> Vec<TaskField> {
-        let later =
-            |other: &&Change| other.task.version > change.task.version && !other.is_untold(session);
-        let heard: Vec<_> = self
-            .of_task(change.task_id())
-            .filter(later)
-            .flat_map(|other| &other.fields)
-            .collect();
-        change
-            .fields
-            .iter()
-            .copied()
-            .filter(|field| !heard.contains(&field))
-            .collect()
+    /// The fields of these changes of one task that a session has not heard of by later ones.
+    pub(crate) fn unheard(&self, session: SessionId, missed: &[Change]) -> BTreeSet<TaskField> {
+        let (mut heard, mut unheard) = (BTreeSet::<TaskField>::new(), BTreeSet::new());
+        let Some(task) = missed.first().map(Change::task_id) else {
+            return unheard;
+        };
+        let versions: HashSet<_> = missed.iter().map(|change| change.task.version).collect();
+        for change in self.of_task(task).rev() {
+            if versions.contains(&change.task.version) {
+                unheard.extend(change.fields.iter().filter(|field| !heard.contains(*field)));
+            }
+            if !change.is_untold(session) {
+                heard.extend(&change.fields);
+            }
+        }
+        unheard
     }
 
     /// Whether a session that is away since `since` will hear of an earlier change of these fields of a task.
@@ -262,17 +271,6 @@ impl Told {
         overdue
     }
 
-    /// Forgets what is older than a minute.
-    pub(crate) fn prune(&mut self, now: Instant) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(_, at)| *at + KEPT_FOR <= now)
-        {
-            self.forget_first();
-        }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
@@ -286,21 +284,6 @@ impl Told {
         };
         let forgotten = self.order.front().map(|(_, at)| *at + KEPT_FOR);
         told.into_iter().chain(forgotten).min()
-    }
-
-    fn forget_first(&mut self) {
-        let Some((task, _)) = self.order.pop_front() else {
-            return;
-        };
-        let Some(changes) = self.tasks.get_mut(&task) else {
-            return;
-        };
-        if let Some(change) = changes.pop_front() {
-            self.bytes -= change.text_len();
-        }
-        if changes.is_empty() {
-            self.tasks.remove(&task);
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What nobody has announced in time is told by the clock.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use collabflow_protocol::{event::ServerEvent, id::TaskId};
 use tokio::time::Instant;
@@ -19,16 +22,14 @@ impl RoomState {
     /// Tells what nobody has announced in time: each session once of each task.
     pub(in crate::room) fn tell_overdue(&mut self, now: Instant) {
         let overdue = self.ledger.told.take_overdue(now);
+        let key = |change: &Change| (change.task_id(), change.task.version, change.at);
+        let keys: HashSet<_> = overdue.iter().map(key).collect();
         let pairs: BTreeSet<_> = overdue
             .iter()
             .flat_map(|change| change.untold().map(|session| (change.task_id(), session)))
             .collect();
         for (task, session) in pairs {
-            let is_overdue = |change: &Change| {
-                overdue
-                    .iter()
-                    .any(|one| one.at == change.at && one.task.version == change.task.version)
-            };
+            let is_overdue = |change: &Change| keys.contains(&key(change));
             let missed = self.ledger.told.settle(session, task, now, is_overdue);
             self.tell_unannounced(task, session, &missed, now);
         }
@@ -76,10 +77,7 @@ impl RoomState {
             return;
         }
         let told = &mut self.ledger.told;
-        let fields: BTreeSet<_> = missed
-            .iter()
-            .flat_map(|change| told.unheard(session, change))
-            .collect();
+        let fields = told.unheard(session, missed);
         // What it hears now of these fields is what later changes have made of them.
         told.settle(session, task, now, |change| {
             change.kind != Kind::Created && change.fields.iter().all(|field| fields.contains(field))

@@ -90,10 +90,7 @@ impl RoomState {
                 // It hears of the task as it is now, whole.
                 told.settle(other, task, now, |change| change.kind != Kind::Deleted);
             }
-            let unheard = missed
-                .iter()
-                .flat_map(|change| told.unheard(other, change))
-                .collect();
+            let unheard = told.unheard(other, &missed);
             if let Some(event) = told_late(&missed, unheard, announcement, present) {
                 told.told_present(other, task);
                 events.push((event, other));

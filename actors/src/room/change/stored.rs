@@ -86,10 +86,20 @@ impl RoomState {
 
     /// Leaves the author's sessions out of a change until it is announced.
     fn await_announcement(&self, author: UserId, change: &mut Change, now: Instant) {
+        let (told, task) = (&self.ledger.told, change.task_id());
+        let has_older = change.kind != Kind::Deleted && told.has_in_flight(author, task, now);
+        let may_be_overtaken = told.was_just_changed(author, task, &change.fields, now);
         let mut away = 0;
         for seat in self.members.of_user(author) {
             away += usize::from(seat.is_away());
-            if !self.may_be_taken_back(seat, change, now) {
+            // Its page may have made the change, and lay something older over it: the answer to an older change of its
+            // own, or what it has yet to hear of those fields. Then it is told of the change in its place.
+            let may_be_taken_back = if seat.is_away() {
+                has_older
+            } else {
+                may_be_overtaken
+            };
+            if !may_be_taken_back && !self.has_yet_to_hear(seat, change, now) {
                 let session = seat.entry.id;
                 change.left_out.push(LeftOut::new(session, seat.is_away()));
             }
@@ -102,18 +112,16 @@ impl RoomState {
         }
     }
 
-    /// Whether the page of this session, which may have made a change, may lay something older over it: what it has yet
-    /// to hear of those fields, or the answer to an older change of its own. Then it is told of the change in its place.
-    fn may_be_taken_back(&self, seat: &Seat, change: &Change, now: Instant) -> bool {
-        let (told, task, author) = (&self.ledger.told, change.task_id(), change.author.id);
-        let was_missed = |since| told.was_missed(seat.entry.id, since, task, &change.fields);
-        if let Some(since) = seat.away_since {
-            let is_update = change.kind != Kind::Deleted;
-            return is_update && told.has_in_flight(author, task, now) || was_missed(since);
-        }
+    /// Whether a session has yet to hear, or has just begun to, what it missed of the fields of a change.
+    fn has_yet_to_hear(&self, seat: &Seat, change: &Change, now: Instant) -> bool {
         let is_just_back = |absence: &Absence| absence.until + OVERTAKEN_WITHIN >= now;
-        let absence = seat.absence.filter(is_just_back);
-        absence.is_some_and(|absence| was_missed(absence.since))
-            || told.was_just_changed(author, task, &change.fields, now)
+        let back = seat
+            .absence
+            .filter(is_just_back)
+            .map(|absence| absence.since);
+        seat.away_since.or(back).is_some_and(|since| {
+            let (session, told) = (seat.entry.id, &self.ledger.told);
+            told.was_missed(session, since, change.task_id(), &change.fields)
+        })
     }
 }

@@ -159,7 +159,12 @@ impl Change {
     }
 
     /// Bytes of text in the task, about.
-    pub(super) fn text_len(&self) -> usize {
+    /// Bytes that it holds which may be many.
+    pub(super) fn weight(&self) -> usize {
+        self.text_len() + self.left_out.len() * size_of::<LeftOut>()
+    }
+
+    fn text_len(&self) -> usize {
         let task = &self.task;
         let subtasks = task.subtasks.iter().map(|subtask| subtask.title.len());
         let labels = task

@@ -57,3 +57,32 @@ async fn large_tasks_are_forgotten_sooner() {
     assert_eq!(told.bytes, 0);
     assert!(told.tasks.is_empty());
 }
+
+#[tokio::test]
+async fn of_one_task_so_many_changes_are_kept_and_those_of_others_with_them() {
+    let (now, mut told) = (Instant::now(), Told::default());
+    let mut other = task(1, "other");
+    other.id = collabflow_protocol::id::ObjectId::from_bytes([77; 12]).into();
+    told.record(update(now, TaskField::Title, &other));
+    let sessions: Vec<_> = (0..50).map(|_| SessionId::random()).collect();
+    for version in 1..=OF_TASK_MAX as u64 + 500 {
+        let at = now + Duration::from_millis(version);
+        let left_out = sessions.iter().map(|session| LeftOut::new(*session, false));
+        told.record(Change {
+            left_out: left_out.collect(),
+            ..update(at, TaskField::Title, &task(version, "busy"))
+        });
+    }
+    let versions: Vec<_> = told
+        .of_task(crate::room::fixture::TASK)
+        .map(|change| change.task.version)
+        .collect();
+    assert_eq!((versions.len(), versions[0]), (OF_TASK_MAX, 501));
+    assert!(told.latest(other.id).is_some());
+    assert!(told.bytes > OF_TASK_MAX * 50 * size_of::<LeftOut>());
+    told.prune(now + KEPT_FOR);
+    assert!(told.latest(other.id).is_none());
+    assert!(told.latest(crate::room::fixture::TASK).is_some());
+    told.prune(now + KEPT_FOR + Duration::from_secs(2));
+    assert_eq!((told.bytes, told.order.len()), (0, 0));
+}
