@@ -126,8 +126,10 @@ impl RoomState {
                 Some(error)
             }
         };
-        // Nobody is told that a change is in force by a read that has failed.
-        let fails = failed.is_some() && !self.awaiting.is_empty();
+        // Nobody is told that a change is in force by a read that has failed, or loses a seat by it.
+        let waits = |parked: &Parked| matches!(parked.command, Asked::Return { .. });
+        let fails =
+            failed.is_some() && (!self.awaiting.is_empty() || self.parked.iter().any(waits));
         self.read_again_at = fails.then(|| now + READ_AGAIN);
         for (read, done) in std::mem::take(&mut self.awaiting) {
             if self.access.has(read) {
@@ -140,19 +142,20 @@ impl RoomState {
             }
         }
         for Parked { read, command } in std::mem::take(&mut self.parked) {
-            match &failed {
-                Some(error) => self.fail(command, error, now),
-                None => self.ask(command, read, now),
+            match (&failed, command) {
+                (Some(_), command @ Asked::Return { .. }) => {
+                    self.parked.push_back(Parked { read, command });
+                }
+                (Some(error), command) => self.fail(command, error),
+                (None, command) => self.ask(command, read, now),
             }
         }
     }
 
-    fn fail(&mut self, asked: Asked, error: &StoreError, now: Instant) {
+    fn fail(&mut self, asked: Asked, error: &StoreError) {
         match asked {
-            // Whether it may still sit there cannot be known.
-            Asked::Return { old, new } => self.unseat(&old, &new, now),
-            // Dropping it says that nothing can be said.
-            Asked::Vouch(..) => {}
+            // Dropping it says that nothing can be said. A return is tried again.
+            Asked::Vouch(..) | Asked::Return { .. } => {}
             Asked::Join(_, reply)
             | Asked::Post(_, _, reply)
             | Asked::Typing(_, _, reply)
