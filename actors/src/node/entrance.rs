@@ -87,7 +87,7 @@ impl Node {
         }
         let user = Arc::new(hello.user);
         let entry = SessionEntry::succeeding(Arc::clone(&old), pid, user, hello.outbox);
-        let session = self.begin(&entry)?;
+        let (session, actor) = self.act_for(&entry)?;
         self.greet(&entry, hello.expires_at);
         for room in entry.rooms() {
             let (old, new) = (Arc::clone(&old), Arc::clone(&entry));
@@ -95,6 +95,8 @@ impl Node {
                 .room(room)
                 .send(RoomMessage::Return { old, new });
         }
+        // Who takes over this one has to come to the rooms behind it.
+        self.registry.add_session(entry, actor);
         Ok(session)
     }
 
@@ -151,8 +153,10 @@ impl Node {
         Ok(session)
     }
 
+    /// The session whose place a client wants: one of another connection.
     fn replaced(&self, hello: &Hello) -> Option<Arc<SessionEntry>> {
-        self.registry.returning(hello.pid?, hello.user.id)
+        let old = self.registry.returning(hello.pid?, hello.user.id)?;
+        (!Arc::ptr_eq(&old.outbox, &hello.outbox)).then_some(old)
     }
 
     /// Proves that a session can be gone on with.

@@ -17,7 +17,7 @@ use crate::metrics;
 /// How far the answer to a poll has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// It has not been sent, or not all of it.
+    /// Its connection has not taken it yet.
     Given,
     /// The connection has taken it: it is on its way as much as what is written to a socket.
     Sent,

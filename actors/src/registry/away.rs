@@ -40,6 +40,10 @@ impl Away {
         now: Instant,
     ) -> Option<Arc<SessionEntry>> {
         let (user, entry) = (entry.user_id(), Arc::downgrade(entry));
+        let known = self.of_user.get(&user).into_iter().flatten();
+        if known.into_iter().any(|known| known.ptr_eq(&entry)) {
+            return None;
+        }
         let until = now + self.window;
         self.queue.push_back((until, user, Weak::clone(&entry)));
         let sessions = self.of_user.entry(user).or_default();

@@ -133,6 +133,11 @@ impl RoomState {
     /// A session that has recovered keeps its seat, by another connection.
     pub(super) fn renew(&mut self, old: &Arc<SessionEntry>, new: &Arc<SessionEntry>, now: Instant) {
         self.stop_typing(old);
+        if !new.is_in(self.key) {
+            // It is out again, and was before the room knew of it.
+            self.vacate(old, now);
+            return;
+        }
         let renewed = self.members.renew(old, new);
         // It may have lost the seat in between; or the room has broken, and has found the session as it is now, or not.
         if renewed.is_none() && self.members.get(new.id).is_none() {

@@ -36,8 +36,20 @@ struct Rooms {
 /// Whose place the session has taken, and the rooms that have not given it that place yet.
 #[derive(Debug)]
 struct Returning {
-    old: Arc<SessionEntry>,
+    /// There until this is dropped.
+    old: Option<Arc<SessionEntry>>,
     rooms: Vec<RoomKey>,
+}
+
+impl Drop for Returning {
+    /// Lets go of a long row of sessions that came in each other's place one by one, and not one within the other.
+    fn drop(&mut self) {
+        let mut next = self.old.take();
+        while let Some(mut entry) = next.and_then(Arc::into_inner) {
+            let returning = entry.rooms.get_mut().returning.take();
+            next = returning.and_then(|mut returning| returning.old.take());
+        }
+    }
 }
 
 /// What there is of the session. It gets into rooms by itself only while it is connected.
@@ -72,7 +84,12 @@ impl SessionEntry {
         outbox: Arc<Outbox>,
     ) -> Arc<Self> {
         let rooms = old.rooms();
-        let returning = (!rooms.is_empty()).then(|| Box::new(Returning { old, rooms }));
+        let returning = (!rooms.is_empty()).then(|| {
+            Box::new(Returning {
+                old: Some(old),
+                rooms,
+            })
+        });
         let rooms = Rooms {
             returning,
             ..Rooms::default()
@@ -273,7 +290,7 @@ impl Rooms {
     fn predecessor(&self, room: RoomKey) -> Option<Arc<SessionEntry>> {
         let returning = self.returning.as_ref()?;
         let is_awaited = returning.rooms.contains(&room);
-        is_awaited.then(|| Arc::clone(&returning.old))
+        returning.old.as_ref().filter(|_| is_awaited).cloned()
     }
 
     /// The session does not wait for that room any more; false where it did not.

@@ -80,15 +80,8 @@ impl Stage {
 
     /// Connects, in the place of `before` if that is given, and with the offset.
     async fn connect(&self, before: Option<(&Line, &str)>) -> Line {
-        let outbox = Outbox::for_tests();
-        let hello = Hello {
-            user: (*self.user).clone(),
-            expires_at: None,
-            outbox: Arc::clone(&outbox),
-            pid: before.map(|(line, _)| line.pid.parse().expect("a pid")),
-            asks_recovery: self.asks_recovery,
-            offset: before.and_then(|(_, offset)| offset.parse().ok()),
-        };
+        let hello = self.hello(before);
+        let outbox = Arc::clone(&hello.outbox);
         let session = timeout(PATIENCE, self.node.open_session(hello))
             .await
             .expect("it does not hang")
@@ -98,6 +91,18 @@ impl Stage {
             session,
             outbox,
             pid,
+        }
+    }
+
+    /// What a client says that connects, on a connection of its own.
+    fn hello(&self, before: Option<(&Line, &str)>) -> Hello {
+        Hello {
+            user: (*self.user).clone(),
+            expires_at: None,
+            outbox: Outbox::for_tests(),
+            pid: before.map(|(line, _)| line.pid.parse().expect("a pid")),
+            asks_recovery: self.asks_recovery,
+            offset: before.and_then(|(_, offset)| offset.parse().ok()),
         }
     }
 

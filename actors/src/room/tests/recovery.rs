@@ -93,3 +93,23 @@ async fn a_room_vouches_for_members_alone() {
     assert_eq!(standing(&mut room, 1), Some(Standing::Member));
     assert_eq!(standing(&mut room, 10), Some(Standing::Stranger));
 }
+
+#[tokio::test]
+async fn a_session_that_is_over_before_the_room_hears_that_it_recovered_is_present_no_more() {
+    let mut room = TestRoom::new();
+    let other = session(2);
+    room.join(&other);
+    let (old, new) = recovering(&mut room);
+    // As a rival does that takes its place, before the room has been told of it.
+    room.send(RoomMessage::Depart(
+        Arc::clone(&new),
+        Departure::Dropped,
+        Reply::nobody(),
+    ));
+    renew(&mut room, &old, &new);
+    room.pass(Duration::from_secs(6));
+    let told = room.take_told();
+    let names: Vec<_> = told.iter().map(|(event, _)| event.name()).collect();
+    assert_eq!(names, ["user:left"]);
+    assert!(room.state.members().get(new.id).is_none());
+}

@@ -135,3 +135,40 @@ async fn who_is_away_while_the_registry_breaks_is_given_up_in_time_all_the_same(
     assert_eq!(stage.node.broken_actors(), 1);
     stage.node.stop().await;
 }
+
+#[tokio::test]
+async fn a_seat_is_not_lost_to_a_store_that_is_away_for_a_while() {
+    let (stage, before) = Stage::rejoining().await;
+    before.drop_out().await;
+    stage.tell("missed").await;
+    let away = StoreError::Unavailable("away".into());
+    stage.store.fail_with(Calls::All, away);
+    let after = stage.return_as(&before).await;
+    // A read of the room has failed by then, and another one is to come.
+    stage.tell("meanwhile").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stage.store.mend();
+    let heard = after.heard("room:users").await;
+    assert_eq!(names(&heard), ["missed", "meanwhile"]);
+    stage.node.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_does_not_take_its_own_place() {
+    for asks_recovery in [true, false] {
+        let stage = Stage {
+            asks_recovery,
+            ..Stage::set().await
+        };
+        let line = stage.connect(None).await;
+        let again = Hello {
+            outbox: Arc::clone(&line.outbox),
+            ..stage.hello(Some((&line, "0")))
+        };
+        let opened = timeout(PATIENCE, stage.node.open_session(again));
+        let session = opened.await.expect("it does not hang").expect("a session");
+        assert_ne!(session.id(), line.session.id());
+        assert_eq!(line.outbox.closed(), None);
+        stage.node.stop().await;
+    }
+}
