@@ -47,7 +47,9 @@ pub fn install() {
         for reason in ["limit", "draining"] {
             counter!(REFUSED, "reason" => reason).increment(0);
         }
-        counter!(engine::RESTARTS, "kind" => "store_writer").increment(0);
+        for kind in ["store_writer", "store_reader"] {
+            counter!(engine::RESTARTS, "kind" => kind).increment(0);
+        }
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1);
         Some(handle)
     });

@@ -90,5 +90,5 @@ impl Speaker {
 
 /// What is answered to one who says too much.
 pub(in crate::edge) fn slow_down() -> ClientError {
-    ClientError::new(ErrorCode::RateLimited, "Too many events: slow down")
+    ClientError::new(ErrorCode::RateLimited, "Too much at once: slow down")
 }
