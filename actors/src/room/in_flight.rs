@@ -59,12 +59,16 @@ impl RoomState {
         let (told, task) = (&mut self.ledger.told, change.task_id());
         let mut found = Vec::new();
         for (user, base) in told.in_flight(task, now) {
+            let seats = self.members.of_user(user).filter(|seat| seat.is_away());
+            let mut away = seats
+                .map(|seat| seat.entry.id)
+                .filter(|session| !left_out.contains(session))
+                .peekable();
+            if away.peek().is_none() {
+                continue;
+            }
             let fields = told.changed_since(task, base);
-            for seat in self.members.of_user(user).filter(|seat| seat.is_away()) {
-                let session = seat.entry.id;
-                if left_out.contains(&session) {
-                    continue;
-                }
+            for session in away {
                 told.settle(session, task, now, |one| one.task.version > base);
                 let more = fields.iter().copied();
                 let more: BTreeSet<_> = more

@@ -51,6 +51,7 @@ pub struct MemoryStore {
     fault: Mutex<Option<(Calls, StoreError)>>,
     held: watch::Sender<Option<Calls>>,
     writes: AtomicU64,
+    failures: watch::Sender<u64>,
 }
 
 impl Default for MemoryStore {
@@ -60,6 +61,7 @@ impl Default for MemoryStore {
             fault: Mutex::default(),
             held: watch::Sender::new(None),
             writes: AtomicU64::new(0),
+            failures: watch::Sender::new(0),
         }
     }
 }
@@ -91,6 +93,13 @@ impl MemoryStore {
         *self.fault.lock() = None;
     }
 
+    /// Waits until one more call has failed by [`Self::fail_with`].
+    pub async fn failed(&self) {
+        let mut failures = self.failures.subscribe();
+        // It ends with the store, which is held here.
+        let _ = failures.changed().await;
+    }
+
     /// Calls so far that might have changed something, whether they failed or not.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
@@ -120,7 +129,10 @@ impl MemoryStore {
     ) -> Answer<T> {
         let fault = self.fault.lock().clone();
         let result = match fault {
-            Some((calls, error)) if calls.include(kind) => Err(error),
+            Some((calls, error)) if calls.include(kind) => {
+                self.failures.send_modify(|count| *count += 1);
+                Err(error)
+            }
             _ => work(&mut self.state.lock()),
         };
         let mut held = self.held.subscribe();

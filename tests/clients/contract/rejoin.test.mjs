@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { eventually } from "../lib/eventually.mjs";
 import { Proxy } from "../lib/proxy.mjs";
-import { objectId } from "../lib/tokens.mjs";
 import { TRANSPORTS, connect } from "./client.mjs";
+import { away } from "./comeback.mjs";
 import { Board, people, serve } from "./support.mjs";
 
 const server = await serve();
@@ -27,19 +27,6 @@ async function scene({ transports = ["websocket"], everywhere = false, via = ser
     client.take();
   }
   return { proxy, board, watcher, client, via, owner: first, member: second };
-}
-
-/** Runs `meanwhile` while `client` is away, and waits until it has been let in again. */
-async function away({ proxy, client }, meanwhile = async () => {}) {
-  // Over polling what came last counts as read once the next poll is there, as it is before this is answered.
-  await client.ask("leave:project", objectId());
-  const gone = client.happens("disconnect");
-  proxy.down({ way: "hard", all: true });
-  await gone;
-  await meanwhile();
-  const back = client.happens("connect");
-  proxy.up();
-  await back;
 }
 
 /** Takes events until those in `counts` have been heard so often; returns them all. */
