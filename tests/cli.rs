@@ -337,15 +337,36 @@ fn a_store_that_cannot_be_opened_is_said_once() {
 #[test]
 fn where_it_listens_is_said_whatever_the_filter() {
     let place = Place::new();
+    let (_server, line) = serving(&place);
+    assert!(line.contains("listening on http://127.0.0.1:"), "{line}");
+}
+
+/// A server in this folder, and the line that says where it listens.
+fn serving(place: &Place) -> (Server, String) {
     let mut command = place.command(&[], &[("PORT", "0"), ("RUST_LOG", "off")]);
     let mut server = Server(command.stderr(Stdio::piped()).spawn().expect("it starts"));
     let said = server.0.stderr.take().expect("it is piped");
-    let line = BufReader::new(said)
-        .lines()
-        .next()
-        .expect("a line")
-        .expect("UTF-8");
-    assert!(line.contains("listening on http://127.0.0.1:"), "{line}");
+    let line = BufReader::new(said).lines().next();
+    (server, line.expect("a line").expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn a_demo_is_made_beside_a_running_server_which_knows_it_at_once() {
+    let place = Place::new();
+    let (_server, line) = serving(&place);
+    let url = line
+        .split("listening on ")
+        .nth(1)
+        .expect("an address")
+        .trim();
+    place.answer(&["demo"], &[]);
+    let login = serde_json::json!({ "email": "ada@demo.example", "password": "collabflow-demo" });
+    let answer = reqwest::Client::new()
+        .post(format!("{url}/api/auth/login"))
+        .header("content-type", "application/json")
+        .body(login.to_string())
+        .send();
+    assert_eq!(answer.await.expect("an answer").status(), 200);
 }
 
 #[test]

@@ -165,3 +165,60 @@ async fn pause_after(error: &io::Error) {
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt, sync::mpsc};
+    use warp::http::{StatusCode, header};
+
+    use super::*;
+
+    /// Upgrades each connection, and tells whether small packets of it wait for others.
+    #[derive(Clone)]
+    struct Probe(mpsc::UnboundedSender<bool>);
+
+    impl Service for Probe {
+        async fn answer(&self, request: Request<Incoming>) -> Response {
+            let told = self.0.clone();
+            tokio::spawn(async move {
+                let upgraded = hyper::upgrade::on(request).await.expect("an upgrade");
+                let parts = upgraded.downcast::<TokioIo<TcpStream>>();
+                let stream = parts.expect("a bare TCP stream").io.into_inner();
+                told.send(stream.nodelay().expect("an option")).ok();
+            });
+            let mut response = Response::default();
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, "upgrade".parse().expect("a value"));
+            headers.insert(header::UPGRADE, "probe".parse().expect("a value"));
+            response
+        }
+
+        fn turn_away(&self, _request: &Request<Incoming>) -> Response {
+            Response::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn no_small_packet_waits_for_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (probe, mut told) = mpsc::unbounded_channel();
+        let settings = ListenerSettings {
+            connections_max: 1,
+            header_timeout: Duration::from_secs(10),
+            drain: Duration::ZERO,
+        };
+        let serving = serve(listener, Probe(probe), settings, std::future::pending());
+        let asking = async {
+            let mut client = TcpStream::connect(address).await.expect("a connection");
+            let head = "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: probe\r\n\r\n";
+            client.write_all(head.as_bytes()).await.expect("it is sent");
+            told.recv().await
+        };
+        tokio::select! {
+            () = serving => panic!("it ends"),
+            told = asking => assert_eq!(told, Some(true)),
+        }
+    }
+}
