@@ -1,5 +1,6 @@
 //! What needs a real service beside us: MongoDB as a process of its own.
 
+mod fixture;
 mod mongod;
 
 use mongodb::bson::{Document, doc};
