@@ -202,6 +202,7 @@ impl Auth {
 #[cfg(test)]
 mod tests {
     use collabflow_actors::store::memory::{Calls, MemoryStore};
+    use collabflow_protocol::model::Extra;
 
     use super::*;
 
@@ -219,6 +220,7 @@ mod tests {
             name: name.into(),
             email: None,
             avatar: None,
+            extra: Extra::default(),
         };
         let error = StoreError::Unavailable("locked".into());
         store.fail_with(Calls::Writes, error.clone());

@@ -21,7 +21,7 @@ use collabflow_actors::{
 };
 use collabflow_protocol::{
     id::ProjectId,
-    model::{ProjectDraft, User, UserBrief},
+    model::{Extra, ProjectDraft, User, UserBrief},
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -75,6 +75,7 @@ impl Stage {
                 name: format!("User {number}"),
                 email: None,
                 avatar: None,
+                extra: Extra::default(),
             })
             .collect();
         for some in users.chunks(1_000) {

@@ -18,7 +18,7 @@ use collabflow_actors::{
 };
 use collabflow_protocol::{
     id::{ChannelId, ProjectId, UserId, WorkspaceId},
-    model::{ProjectDraft, User, UserBrief},
+    model::{Extra, ProjectDraft, User, UserBrief},
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -55,6 +55,7 @@ impl Stage {
                 name: name.into(),
                 email: None,
                 avatar: None,
+                extra: Extra::default(),
             };
             store.remember(user.clone()).await.expect("remembered");
             users.push(UserBrief::from(user));

@@ -18,7 +18,7 @@ use collabflow_actors::{
 };
 use collabflow_protocol::{
     id::{ChannelId, UserId},
-    model::{ProjectDraft, User, UserBrief},
+    model::{Extra, ProjectDraft, User, UserBrief},
 };
 use futures_util::future::try_join_all;
 use tempfile::TempDir;
@@ -116,5 +116,6 @@ fn known(brief: &UserBrief) -> User {
         name: brief.name.clone(),
         email: brief.email.clone(),
         avatar: None,
+        extra: Extra::default(),
     }
 }

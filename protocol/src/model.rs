@@ -4,6 +4,7 @@
 //! is shown as it is; and drafts and patches, which exist only once their values have passed every rule of today.
 
 mod channel;
+mod extra;
 mod member;
 mod position;
 mod project;
@@ -13,6 +14,7 @@ mod user;
 mod workspace;
 
 pub use channel::{Channel, ChannelDraft, Message, MessageDraft, Sender};
+pub use extra::Extra;
 pub use member::{Member, MemberDraft, MemberKey, Role};
 pub use position::Position;
 pub use project::{Project, ProjectDraft, ProjectPatch, ProjectUpdates};

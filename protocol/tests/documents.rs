@@ -3,8 +3,8 @@
 use collabflow_protocol::{
     id::ObjectId,
     model::{
-        Channel, ChannelDraft, Member, MemberDraft, MemberKey, Message, MessageDraft, Project,
-        ProjectDraft, ProjectPatch, Role, User, UserBrief, Workspace, WorkspaceDraft,
+        Channel, ChannelDraft, Extra, Member, MemberDraft, MemberKey, Message, MessageDraft,
+        Project, ProjectDraft, ProjectPatch, Role, User, UserBrief, Workspace, WorkspaceDraft,
     },
     time::Timestamp,
     validate::Unknown,
@@ -40,12 +40,20 @@ fn a_role() -> impl Strategy<Value = Role> {
 }
 
 fn a_user() -> impl Strategy<Value = User> {
-    (an_id(), TEXT, of(TEXT), of(TEXT)).prop_map(|(id, name, email, avatar)| User {
-        id: id.into(),
-        name,
-        email,
-        avatar,
+    (an_id(), TEXT, of(TEXT), of(TEXT), an_extra()).prop_map(|(id, name, email, avatar, extra)| {
+        User {
+            id: id.into(),
+            name,
+            email,
+            avatar,
+            extra,
+        }
     })
+}
+
+fn an_extra() -> impl Strategy<Value = Extra> {
+    vec(("x[a-zé]{1,9}", TEXT), 0..3)
+        .prop_map(|fields| Extra::of(fields.into_iter().map(|(name, text)| (name, json!(text)))))
 }
 
 fn a_brief() -> impl Strategy<Value = UserBrief> {
@@ -68,6 +76,7 @@ proptest! {
     fn a_project_and_its_workspace_read_back(
         id in an_id(), other in an_id(), name in TEXT, description in of(TEXT),
         members in members(), created_by in of(a_brief()), created_at in a_moment(), updated_at in a_moment(),
+        extra in an_extra(),
     ) {
         let project = Project {
             id: id.into(),
@@ -78,6 +87,7 @@ proptest! {
             created_by,
             created_at,
             updated_at,
+            extra: extra.clone(),
         };
         prop_assert_eq!(again(&project), project);
         let workspace = Workspace {
@@ -87,6 +97,7 @@ proptest! {
             members,
             created_at,
             updated_at,
+            extra,
         };
         prop_assert_eq!(again(&workspace), workspace);
     }

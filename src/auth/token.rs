@@ -8,7 +8,7 @@ use std::{
 use collabflow_actors::id::now;
 use collabflow_protocol::{
     id::UserId,
-    model::{User, UserBrief},
+    model::{Extra, User, UserBrief},
     time::Timestamp,
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -57,6 +57,7 @@ impl From<Claims> for User {
             name: name.to_owned(),
             email: claims.email,
             avatar: None,
+            extra: Extra::default(),
         }
     }
 }

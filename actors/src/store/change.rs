@@ -6,7 +6,7 @@ mod member;
 mod task;
 
 use collabflow_protocol::{
-    model::{Message, Project, ProjectPatch, User, UserPatch},
+    model::{Extra, Message, Project, ProjectPatch, User, UserPatch},
     time::Timestamp,
 };
 
@@ -33,6 +33,7 @@ pub fn remember_claims(known: Option<&User>, renamed: bool, claims: User) -> Opt
     let Some(known) = known else {
         return Some(User {
             avatar: None,
+            extra: Extra::default(),
             ..claims
         });
     };

@@ -1,9 +1,9 @@
 //! Projects.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Member, UserBrief};
+use super::{Extra, Member, UserBrief};
 use crate::{
     error::ClientError,
     id::{ProjectId, WorkspaceId},
@@ -34,6 +34,32 @@ pub struct Project {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What other programs have stored of it.
+    #[serde(flatten, serialize_with = "Project::write_extra")]
+    #[cfg_attr(feature = "schema", schema(value_type = std::collections::BTreeMap<String, Value>))]
+    pub extra: Extra,
+}
+
+impl Project {
+    /// The names of its own fields.
+    const NAMES: &[&str] = &[
+        "_id",
+        "name",
+        "description",
+        "workspace",
+        "members",
+        "createdBy",
+        "createdAt",
+        "updatedAt",
+    ];
+
+    /// Writes what other programs have stored of a project; its own fields hide theirs.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn write_extra<S: Serializer>(extra: &Extra, serializer: S) -> Result<S::Ok, S::Error> {
+        extra.beside(Self::NAMES, serializer)
+    }
 }
 
 /// What `POST /api/projects` takes.

@@ -1,15 +1,16 @@
 //! Users, as others see them and as they describe themselves.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::Extra;
 use crate::{
     error::ClientError,
     id::UserId,
     validate::{Fields, Unknown},
 };
 
-/// A user with everything that is shown of one: `{_id,name,email,avatar?}`.
+/// A user with everything that is shown of one: `{_id,name,email,avatar?}`, and to itself what other programs have stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct User {
@@ -23,6 +24,32 @@ pub struct User {
     /// URL of a picture.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub avatar: Option<String>,
+    /// What other programs have stored of it.
+    #[serde(flatten, serialize_with = "User::write_extra")]
+    #[cfg_attr(feature = "schema", schema(value_type = std::collections::BTreeMap<String, Value>))]
+    pub extra: Extra,
+}
+
+impl User {
+    /// The names of its own fields.
+    const NAMES: &[&str] = &["_id", "name", "email", "avatar"];
+
+    /// Writes what other programs have stored of a user; its own fields hide theirs.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn write_extra<S: Serializer>(extra: &Extra, serializer: S) -> Result<S::Ok, S::Error> {
+        extra.beside(Self::NAMES, serializer)
+    }
+
+    /// The user as others see it, wherever a document names it.
+    #[must_use]
+    pub fn populated(self) -> Self {
+        Self {
+            extra: Extra::default(),
+            ..self
+        }
+    }
 }
 
 /// A user as events name one: `{_id,name,email}`.

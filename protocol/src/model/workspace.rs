@@ -1,9 +1,9 @@
 //! Workspaces.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::Member;
+use super::{Extra, Member};
 use crate::{
     error::ClientError,
     id::{UserId, WorkspaceId},
@@ -29,6 +29,23 @@ pub struct Workspace {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// What other programs have stored of it.
+    #[serde(flatten, serialize_with = "Workspace::write_extra")]
+    #[cfg_attr(feature = "schema", schema(value_type = std::collections::BTreeMap<String, Value>))]
+    pub extra: Extra,
+}
+
+impl Workspace {
+    /// The names of its own fields.
+    const NAMES: &[&str] = &["_id", "name", "owner", "members", "createdAt", "updatedAt"];
+
+    /// Writes what other programs have stored of a workspace; its own fields hide theirs.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn write_extra<S: Serializer>(extra: &Extra, serializer: S) -> Result<S::Ok, S::Error> {
+        extra.beside(Self::NAMES, serializer)
+    }
 }
 
 /// What `POST` and `PATCH /api/workspaces` take.

@@ -155,6 +155,7 @@ fn a_token_of_ours_is_valid_and_ends() {
         name: "Ada".into(),
         email: Some("ada@example.com".into()),
         avatar: None,
+        extra: Extra::default(),
     };
     let claims = tokens.verify(&tokens.issue(&user)).expect("valid");
     let end = claims.expires_at.expect("an end").millis() / 1_000;

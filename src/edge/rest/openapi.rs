@@ -81,6 +81,21 @@ mod tests {
     }
 
     #[test]
+    fn documents_with_fields_of_other_programs_say_so() {
+        let described = serde_json::to_value(describe("/api")).expect("json");
+        let schemas = &described["components"]["schemas"];
+        for name in ["User", "Workspace", "Project", "StoredProject"] {
+            let schema = &schemas[name];
+            assert_eq!(schema["type"], "object", "{name}");
+            assert!(schema["additionalProperties"].is_object(), "{name}");
+            let properties = schema["properties"].as_object().expect("properties");
+            assert!(properties.contains_key("_id") && !properties.contains_key("extra"));
+        }
+        let closed = schemas["Task"].as_object().expect("a task");
+        assert!(!closed.contains_key("additionalProperties"));
+    }
+
+    #[test]
     fn the_prefix_is_before_rest_alone() {
         let paths = describe("/v2").paths.paths;
         assert!(paths.contains_key("/v2/tasks/{taskId}") && paths.contains_key("/healthz"));

@@ -3,7 +3,7 @@
 use collabflow_actors::store::{Deleted, apply_project_patch};
 use collabflow_protocol::{
     id::{ProjectId, UserId, WorkspaceId},
-    model::{Project, ProjectDraft, ProjectPatch, Role},
+    model::{Extra, Project, ProjectDraft, ProjectPatch, Role},
     time::Timestamp,
 };
 use rusqlite::{Connection, Result, params};
@@ -35,6 +35,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Project> {
         created_by: columns.user_brief()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        extra: Extra::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use collabflow_protocol::{
     id::{ObjectId, UserId},
-    model::{User, UserBrief},
+    model::{Extra, User, UserBrief},
     time::Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, types::FromSql};
@@ -90,6 +90,7 @@ impl<'r> Columns<'r> {
             name,
             email,
             avatar,
+            extra: Extra::default(),
         }))
     }
 

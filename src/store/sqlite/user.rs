@@ -3,7 +3,7 @@
 use collabflow_actors::store::{Account, NewAccount, apply_user_patch, remember_claims};
 use collabflow_protocol::{
     id::UserId,
-    model::{User, UserPatch},
+    model::{Extra, User, UserPatch},
 };
 use rusqlite::{Connection, Result, named_params, params};
 
@@ -21,6 +21,7 @@ fn read(columns: &mut Columns<'_>) -> Result<User> {
         name: columns.value()?,
         email: columns.value()?,
         avatar: columns.value()?,
+        extra: Extra::default(),
     })
 }
 
@@ -62,6 +63,7 @@ pub(super) fn register(db: &Connection, account: NewAccount) -> Result<Option<Us
         name,
         email: Some(email.clone()),
         avatar: None,
+        extra: Extra::default(),
     };
     let sql =
         "INSERT INTO accounts (email, user, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)

@@ -3,7 +3,7 @@
 use collabflow_actors::store::Deleted;
 use collabflow_protocol::{
     id::{UserId, WorkspaceId},
-    model::{Role, Workspace},
+    model::{Extra, Role, Workspace},
     time::Timestamp,
 };
 use rusqlite::{Connection, Result, params};
@@ -30,6 +30,7 @@ fn read(columns: &mut Columns<'_>) -> Result<Workspace> {
         members: Vec::new(),
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        extra: Extra::default(),
     })
 }
 
@@ -81,6 +82,7 @@ pub(super) fn create(
         members: Vec::new(),
         created_at: now,
         updated_at: now,
+        extra: Extra::default(),
     };
     with_members(db, workspace)
 }

@@ -1,6 +1,6 @@
 //! Users known from a token's claims: shown like others, but they own no email.
 
-use collabflow_protocol::model::{User, UserPatch};
+use collabflow_protocol::model::{Extra, User, UserPatch};
 
 use super::stage::{Stage, found, ok};
 
@@ -19,6 +19,7 @@ fn claims(stage: &Stage, name: &str, email: &str) -> User {
         name: name.to_owned(),
         email: Some(email.to_owned()),
         avatar: None,
+        extra: Extra::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use collabflow_protocol::{
     id::ChannelId,
-    model::{Member, Project, ProjectDraft, ProjectPatch, Role},
+    model::{Extra, Member, Project, ProjectDraft, ProjectPatch, Role},
 };
 
 use super::stage::{Stage, found, ok};
@@ -42,6 +42,7 @@ async fn a_project_begins_with_its_creator(stage: Stage) {
         created_by: Some(owner.into()),
         created_at: now,
         updated_at: now,
+        extra: Extra::default(),
     };
     assert_eq!(made, expected);
     assert_eq!(found(stage.store.project(id)).await, expected);

@@ -1,6 +1,6 @@
 //! Workspaces.
 
-use collabflow_protocol::model::{Member, Role, Workspace};
+use collabflow_protocol::model::{Extra, Member, Role, Workspace};
 
 use super::stage::{Stage, found, ok, time};
 use crate::store::{Access, Membered};
@@ -32,6 +32,7 @@ async fn a_workspace_begins_with_its_owner(stage: Stage) {
         }],
         created_at: now,
         updated_at: now,
+        extra: Extra::default(),
     };
     assert_eq!(made, expected);
     assert_eq!(found(stage.store.workspace(id)).await, expected);

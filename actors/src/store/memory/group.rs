@@ -2,7 +2,7 @@
 
 use collabflow_protocol::{
     id::{ChannelId, ObjectId, ProjectId, UserId, WorkspaceId},
-    model::{Project, ProjectDraft, ProjectPatch, Role, Workspace},
+    model::{Extra, Project, ProjectDraft, ProjectPatch, Role, Workspace},
     time::Timestamp,
 };
 
@@ -27,6 +27,7 @@ impl State {
             members: Vec::new(),
             created_at: now,
             updated_at: now,
+            extra: Extra::default(),
         };
         self.members.insert(id.0, vec![(owner, Role::Owner)]);
         let shown = self.shown_workspace(&workspace);
@@ -103,6 +104,7 @@ impl State {
             created_by: None,
             created_at: now,
             updated_at: now,
+            extra: Extra::default(),
         };
         let by = creator;
         self.members.insert(id.0, vec![(creator, Role::Owner)]);

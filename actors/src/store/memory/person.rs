@@ -2,7 +2,7 @@
 
 use collabflow_protocol::{
     id::UserId,
-    model::{User, UserPatch},
+    model::{Extra, User, UserPatch},
 };
 
 use super::state::{State, StoredUser};
@@ -18,6 +18,7 @@ impl State {
             name: account.name,
             email: Some(account.email.clone()),
             avatar: None,
+            extra: Extra::default(),
         };
         let owner = (user.id, account.password_hash);
         self.accounts.insert(account.email, owner);

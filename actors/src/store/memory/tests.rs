@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use collabflow_protocol::model::Extra;
+
 use super::*;
 use crate::store::contract;
 
@@ -20,6 +22,7 @@ async fn answers_that_are_held_come_when_they_are_released() {
         name: "Ada".into(),
         email: None,
         avatar: None,
+        extra: Extra::default(),
     };
     let mut write = store.remember(user.clone());
     assert!((&mut write).now_or_never().is_none());
@@ -42,6 +45,7 @@ async fn a_call_that_fails_has_no_effect() {
         name: "Ada".into(),
         email: None,
         avatar: None,
+        extra: Extra::default(),
     };
     assert!(store.ping().await.is_err());
     assert!(store.remember(user).await.is_err());

@@ -1,6 +1,7 @@
 use futures_util::future::join_all;
 
 use collabflow_actors::{node::Node, store::memory::MemoryStore};
+use collabflow_protocol::model::Extra;
 
 use super::{super::writer, *};
 use crate::{config::Config, telemetry::metrics};
@@ -230,6 +231,7 @@ async fn a_known_user_that_connects_writes_nothing() {
         name: "Ada".into(),
         email: Some("ada@example.com".into()),
         avatar: None,
+        extra: Extra::default(),
     };
     let nothing = changes();
     ok(store.remember(user.clone())).await;
