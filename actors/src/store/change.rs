@@ -69,7 +69,7 @@ pub fn new_message(new: NewMessage, sender: Option<User>) -> Message {
     Message {
         id: new.id,
         channel: new.channel,
-        sender,
+        sender: sender.map(User::populated),
         content: new.draft.content,
         client_id: new.draft.client_id,
         created_at: new.now,
@@ -82,3 +82,6 @@ fn set<T>(field: &mut T, value: Option<T>) {
         *field = value;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub fn new_task(
         description: draft.description,
         status: draft.status,
         priority: draft.priority,
-        assignee,
+        assignee: assignee.map(User::populated),
         project: new.project,
         workspace,
         due_date: draft.due_date,
@@ -92,7 +92,7 @@ pub fn apply_patch(
     set(&mut after.due_date, due_date);
     set(&mut after.labels, labels);
     if to.is_some_and(|to| to != before.assignee.as_ref().map(|user| user.id)) {
-        after.assignee = assignee;
+        after.assignee = assignee.map(User::populated);
     }
     if let Some(drafts) = subtasks {
         let mut fresh = change.subtask_ids.iter().copied();
