@@ -104,3 +104,14 @@ fn a_change_of_a_user_keeps_what_other_programs_have_stored() {
     let after = apply_user_patch(&stored, patch).expect("a change");
     assert_eq!(after.extra, stored.extra);
 }
+
+#[test]
+fn claims_tell_nothing_but_a_name_and_an_email() {
+    let (claims, known) = ada();
+    let remembered = remember_claims(None, false, claims).expect("somebody new");
+    let expected = User {
+        avatar: None,
+        ..known
+    };
+    assert_eq!(remembered, expected);
+}
