@@ -73,6 +73,8 @@ pub trait Store: Send + Sync + 'static {
     fn register(&self, account: NewAccount) -> Answer<Option<User>>;
     /// The account that owns an email, with its password's hash.
     fn account(&self, email: String) -> Answer<Option<Account>>;
+    /// Puts a new hash in the place of an account's old one, and says whether it did: another one than `old` stays.
+    fn replace_hash(&self, user: UserId, old: String, new: String) -> Answer<bool>;
     /// A user, from the accounts or from remembered claims.
     fn user(&self, id: UserId) -> Answer<Option<User>>;
     /// The account that owns the email, else a user known from claims with it.

@@ -122,6 +122,10 @@ impl Store for SqliteStore {
         self.read(move |db| user::account(db, &email))
     }
 
+    fn replace_hash(&self, user: UserId, old: String, new: String) -> Answer<bool> {
+        self.write(move |db| user::replace_hash(db, user, &old, &new))
+    }
+
     fn user(&self, id: UserId) -> Answer<Option<User>> {
         self.read(move |db| user::find(db, id))
     }

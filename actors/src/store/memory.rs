@@ -160,6 +160,10 @@ impl Store for MemoryStore {
         self.read(|state| state.account(&email))
     }
 
+    fn replace_hash(&self, user: UserId, old: String, new: String) -> Answer<bool> {
+        self.write(move |state| Ok(state.replace_hash(user, &old, new)))
+    }
+
     fn user(&self, id: UserId) -> Answer<Option<User>> {
         self.read(|state| state.user(id))
     }

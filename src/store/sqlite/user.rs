@@ -76,6 +76,11 @@ pub(super) fn register(db: &Connection, account: NewAccount) -> Result<Option<Us
     Ok(Some(user))
 }
 
+pub(super) fn replace_hash(db: &Connection, user: UserId, old: &str, new: &str) -> Result<bool> {
+    let sql = "UPDATE accounts SET password_hash = ?3 WHERE user = ?1 AND password_hash = ?2";
+    Ok(run(db, sql, params![user.0.bytes(), old, new])? > 0)
+}
+
 /// Every connection comes here: a known user costs a look and no write.
 pub(super) fn remember(db: &Connection, claims: User) -> Result<()> {
     let id = claims.id.0.bytes();

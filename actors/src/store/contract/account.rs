@@ -8,6 +8,7 @@ super::cases![
     an_account_is_found_by_id_and_by_email,
     an_email_has_one_account,
     who_is_not_known_is_not_found,
+    a_hash_is_replaced_only_where_it_is_still_the_old_one,
     a_user_changes_its_name_and_avatar,
 ];
 
@@ -48,6 +49,29 @@ async fn who_is_not_known_is_not_found(stage: Stage) {
     let patch = UserPatch::default();
     let answer = stage.store.update_user(stage.id(), patch, stage.now());
     assert_eq!(ok(answer).await, None);
+}
+
+async fn a_hash_is_replaced_only_where_it_is_still_the_old_one(stage: Stage) {
+    let ada = stage.account("Ada").await;
+    let bob = stage.account("Bob").await;
+    let replace = |user, old: &str, new: &str| {
+        let answer = stage.store.replace_hash(user, old.into(), new.into());
+        ok(answer)
+    };
+    let hash_of = async |email: &str| {
+        let account = found(stage.store.account(email.into())).await;
+        account.password_hash
+    };
+    assert!(!replace(ada.id, "hash of Bob", "new").await);
+    assert!(!replace(stage.id(), "hash of Ada", "new").await);
+    assert_eq!(hash_of("ada@example.com").await, "hash of Ada");
+    assert!(replace(ada.id, "hash of Ada", "new").await);
+    assert_eq!(hash_of("ada@example.com").await, "new");
+    assert!(!replace(ada.id, "hash of Ada", "newer").await);
+    assert_eq!(hash_of("ada@example.com").await, "new");
+    assert_eq!(hash_of("bob@example.com").await, "hash of Bob");
+    assert_eq!(found(stage.store.user(ada.id)).await, ada);
+    assert_eq!(found(stage.store.user(bob.id)).await, bob);
 }
 
 async fn a_user_changes_its_name_and_avatar(stage: Stage) {

@@ -34,6 +34,12 @@ impl State {
         })
     }
 
+    pub(super) fn replace_hash(&mut self, user: UserId, old: &str, new: String) -> bool {
+        let mut hashes = self.accounts.values_mut();
+        let stored = hashes.find(|(id, hash)| *id == user && hash == old);
+        stored.map(|(_, hash)| *hash = new).is_some()
+    }
+
     pub(super) fn user_by_email(&self, email: &str) -> Option<User> {
         let claims_it = |user: &User| {
             user.email
