@@ -19,7 +19,7 @@ use collabflow_protocol::{
 
 use crate::config::{Config, MadeSecret, Secret};
 
-pub use password::{Busy, Passwords};
+pub use password::{Busy, Passwords, Scheme, is_upgradable};
 pub use token::{Claims, Tokens};
 
 /// Claims that were remembered lately; more than these are forgotten all at once, which only costs the store a look.

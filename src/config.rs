@@ -20,7 +20,7 @@ use collabflow_actors::node::Settings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::edge::engine;
+use crate::{auth::Scheme, edge::engine};
 pub use error::ConfigError;
 pub use origin::AllowedOrigin;
 pub use secret::{MadeSecret, Secret};
@@ -110,6 +110,16 @@ impl Config {
     #[must_use]
     pub fn store_path(&self) -> PathBuf {
         self.data.dir.join("collabflow.db")
+    }
+
+    /// How new passwords are hashed: in a MongoDB so that the Node backend can read them, unless it need not.
+    #[must_use]
+    pub const fn password_scheme(&self) -> Scheme {
+        if self.mongodb.uri.is_some() && !self.auth.upgrade_hashes {
+            Scheme::Bcrypt
+        } else {
+            Scheme::Argon2id
+        }
     }
 
     /// What the engine is told.

@@ -62,6 +62,7 @@ pub async fn run(config: &Config) -> anyhow::Result<Demo> {
     let store = SqliteStore::open(&config.store_path(), &Options::default())?;
     let filler = Filler {
         store: &store,
+        passwords: Passwords::new(config.password_scheme()),
         ids: IdSource::default(),
         now: now(),
     };
@@ -77,6 +78,7 @@ pub async fn run(config: &Config) -> anyhow::Result<Demo> {
 
 struct Filler<'a> {
     store: &'a SqliteStore,
+    passwords: Passwords,
     ids: IdSource,
     now: Timestamp,
 }
@@ -117,7 +119,7 @@ impl Filler<'_> {
             id: self.ids.next(),
             name: name.into(),
             email: email.into(),
-            password_hash: Passwords::default().hash(PASSWORD.into()).await?,
+            password_hash: self.passwords.hash(PASSWORD.into()).await?,
             now: self.now,
         };
         let user = self.store.register(account).await?;

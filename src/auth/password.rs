@@ -1,19 +1,54 @@
-//! Passwords: argon2id hashes of ours, and bcrypt ones of the Node backend.
+//! Passwords: argon2id hashes, and bcrypt ones that the Node backend can read too.
 //!
-//! A hash costs tens of milliseconds and 19 MiB on purpose, so only a few are worked on at once, on threads of their
+//! A hash costs tens of milliseconds (and argon2id 19 MiB) on purpose, so only a few are worked on at once, on threads of their
 //! own; who has to wait too long is told to come back. To look up an email that has no account costs the same.
 
 use std::{sync::Arc, thread, time::Duration};
 
-use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::Error};
 use tokio::{sync::Semaphore, task, time};
 
-/// The hash of no password, with the parameters of ours.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGF0IGFsbCE$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// What the Node backend gives bcrypt.
+const BCRYPT_COST: u32 = 10;
+/// Of a longer password, bcrypt never sees the rest.
+const BCRYPT_BYTES_MAX: usize = 72;
+
+/// Which hashes are made for new passwords. Those of every kind are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The better one.
+    Argon2id,
+    /// The one that the Node backend reads.
+    Bcrypt,
+}
+
+impl Scheme {
+    /// The hash of no password, with the parameters of those that are made: to refuse it takes as long.
+    const fn nobody(self) -> &'static str {
+        match self {
+            Self::Argon2id => {
+                "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGF0IGFsbCE$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            }
+            Self::Bcrypt => "$2b$10$.....................................................",
+        }
+    }
+
+    fn hash(self, password: &str) -> String {
+        match self {
+            Self::Argon2id => Argon2::default()
+                .hash_password(password.as_bytes())
+                .expect("any text can be hashed, and the system has randomness")
+                .to_string(),
+            Self::Bcrypt => bcrypt::hash(password, BCRYPT_COST)
+                .expect("the cost is allowed, and the system has randomness"),
+        }
+    }
+}
 
 /// Hashes and verifies, a few at once.
 pub struct Passwords {
+    scheme: Scheme,
     places: Arc<Semaphore>,
 }
 
@@ -22,33 +57,38 @@ pub struct Passwords {
 #[error("too many passwords are being checked")]
 pub struct Busy;
 
-impl Default for Passwords {
-    fn default() -> Self {
+impl Passwords {
+    /// That makes hashes of this kind.
+    #[must_use]
+    pub fn new(scheme: Scheme) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // Half of them, so that a flood of logins leaves room for everybody else.
-        Self {
-            places: Arc::new(Semaphore::new((cores / 2).max(1))),
-        }
+        let places = Arc::new(Semaphore::new((cores / 2).max(1)));
+        Self { scheme, places }
     }
-}
 
-impl Passwords {
-    /// A new hash, in PHC form.
+    /// A new hash.
     ///
     /// # Errors
     /// [`Busy`].
     pub async fn hash(&self, password: String) -> Result<String, Busy> {
-        self.work(move || hash(&password)).await
+        let scheme = self.scheme;
+        self.work(move || scheme.hash(&password)).await
     }
 
-    /// Whether a password is the one of this hash; without a hash it takes as long, and is not.
+    /// Whether a password is the one of this hash. Without a hash, or with one that cannot be read, it takes as long as
+    /// a usual one does, and is not.
     ///
     /// # Errors
     /// [`Busy`].
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
+        let scheme = self.scheme;
         self.work(move || {
-            let is_right = verify(&password, hash.as_deref().unwrap_or(NOBODY));
-            is_right && hash.is_some()
+            let is_right = hash.and_then(|hash| verify(&password, &hash));
+            is_right.unwrap_or_else(|| {
+                verify(&password, scheme.nobody());
+                false
+            })
         })
         .await
     }
@@ -72,97 +112,31 @@ impl Passwords {
     }
 }
 
-fn hash(password: &str) -> String {
-    Argon2::default()
-        .hash_password(password.as_bytes())
-        .expect("any text can be hashed, and the system has randomness")
-        .to_string()
+/// Whether a hash is a bcrypt one that can give way to an argon2id one of the password that was just found right. It
+/// cannot where bcrypt did not see all of the password: a slip in the rest would be made the rule.
+#[must_use]
+pub fn is_upgradable(password: &str, hash: &str) -> bool {
+    is_bcrypt(hash) && password.len() <= BCRYPT_BYTES_MAX
 }
 
-fn verify(password: &str, hash: &str) -> bool {
-    if ["$2a$", "$2b$", "$2y$"]
+fn is_bcrypt(hash: &str) -> bool {
+    ["$2a$", "$2b$", "$2y$"]
         .iter()
         .any(|prefix| hash.starts_with(prefix))
-    {
-        return bcrypt::verify(password, hash).unwrap_or(false);
+}
+
+/// `None` where the hash cannot be read.
+fn verify(password: &str, hash: &str) -> Option<bool> {
+    if is_bcrypt(hash) {
+        return bcrypt::verify(password, hash).ok();
     }
-    PasswordHash::new(hash).is_ok_and(|hash| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok()
-    })
+    let hash = PasswordHash::new(hash).ok()?;
+    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+        Ok(()) => Some(true),
+        Err(Error::PasswordInvalid) => Some(false),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use argon2::Params;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_password_is_known_by_its_hash_alone() {
-        let passwords = Passwords::default();
-        let hash = passwords
-            .hash("correct horse".into())
-            .await
-            .expect("a place");
-        assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
-        assert_eq!(
-            passwords
-                .verify("correct horse".into(), Some(hash.clone()))
-                .await,
-            Ok(true)
-        );
-        assert_eq!(
-            passwords.verify("correct house".into(), Some(hash)).await,
-            Ok(false)
-        );
-    }
-
-    #[test]
-    fn two_hashes_of_one_password_differ() {
-        assert_ne!(hash("correct horse"), hash("correct horse"));
-    }
-
-    /// The Node backend stored these; `$2a$`, `$2b$` and `$2y$` are one algorithm.
-    #[test]
-    fn hashes_of_bcrypt_are_accepted() {
-        let hash = bcrypt::hash("correct horse", 4).expect("a hash");
-        for prefix in ["$2a$", "$2b$", "$2y$"] {
-            let hash = hash.replacen("$2b$", prefix, 1);
-            assert!(verify("correct horse", &hash), "{hash}");
-            assert!(!verify("correct house", &hash), "{hash}");
-        }
-    }
-
-    #[tokio::test]
-    async fn without_a_hash_no_password_is_right() {
-        let passwords = Passwords::default();
-        assert_eq!(passwords.verify(String::new(), None).await, Ok(false));
-        assert!(!verify("", "no hash at all"));
-        assert!(!verify("", "$2b$short"));
-    }
-
-    /// Else the time of a login would tell whether the email has an account.
-    #[test]
-    fn the_hash_of_nobody_costs_what_ours_cost() {
-        let nobody = PasswordHash::new(NOBODY).expect("a PHC string");
-        let ours = hash("x");
-        let ours = PasswordHash::new(&ours).expect("a PHC string");
-        let cost = |hash: &PasswordHash| {
-            let params = Params::try_from(hash).expect("argon2's parameters");
-            (params.m_cost(), params.t_cost(), params.p_cost())
-        };
-        assert_eq!(nobody.algorithm, ours.algorithm);
-        assert_eq!(nobody.version, ours.version);
-        assert_eq!(cost(&nobody), cost(&ours));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_finds_no_place_is_told_to_come_back() {
-        let passwords = Passwords {
-            places: Arc::new(Semaphore::new(0)),
-        };
-        assert_eq!(passwords.hash("x".into()).await, Err(Busy));
-    }
-}
+mod tests;

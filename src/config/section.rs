@@ -55,6 +55,7 @@ sections! {
         on_expiry: OnExpiry,
         #[serde(with = "value::duration")]
         token_ttl: Duration,
+        upgrade_hashes: bool,
     }
     /// `[mongodb]`
     Mongodb {

@@ -48,6 +48,21 @@ fn the_defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn hashes_are_those_of_node_in_a_mongodb_that_is_not_upgraded() {
+    let uri = ("MONGODB_URI", "mongodb://localhost/app");
+    let upgraded = ("COLLABFLOW_AUTH__UPGRADE_HASHES", "true");
+    for (variables, scheme) in [
+        (&[][..], Scheme::Argon2id),
+        (&[upgraded], Scheme::Argon2id),
+        (&[uri], Scheme::Bcrypt),
+        (&[uri, upgraded], Scheme::Argon2id),
+    ] {
+        let config = read("", variables).expect("valid");
+        assert_eq!(config.password_scheme(), scheme, "{variables:?}");
+    }
+}
+
+#[test]
 fn a_variable_overrides_a_file_which_overrides_the_defaults() {
     let file = "[limits]\nmax_body = 5\nconnections = 7\n[presence]\ngrace = \"0s\"";
     let config = read(file, &[("COLLABFLOW_LIMITS__MAX_BODY", "6"), ("PORT", "0")]).expect("valid");

@@ -79,7 +79,7 @@ impl Rest {
         let limits = &config.limits;
         Arc::new(Self {
             directory: Directory::new(node.clone()),
-            passwords: Passwords::default(),
+            passwords: Passwords::new(config.password_scheme()),
             requests: RateLimit::new(limits.requests_per_second.into(), limits.requests_burst),
             sign_ins: SignIns::new(limits),
             node,

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use collabflow::config::Secret;
+use collabflow_actors::{
+    id::{IdSource, now},
+    store::{NewAccount, Store},
+};
 use serde_json::{Value, json};
 
 use crate::app::{App, Person};
@@ -37,6 +42,82 @@ async fn an_account_logs_in_by_its_email_in_any_case() {
         app.get("/api/auth/me", &person).await.expect(200).body,
         user
     );
+}
+
+async fn stored_hash(app: &App, email: &str) -> String {
+    let account = app.store.account(email.into()).await.expect("an answer");
+    account.expect("an account").password_hash
+}
+
+/// Ada, as the Node backend stored her.
+async fn registered_by_node(app: &App, password: &str) -> String {
+    let hash = bcrypt::hash(password, 4).expect("a hash");
+    let account = NewAccount {
+        id: IdSource::default().next(),
+        name: "Ada".into(),
+        email: "ada@example.com".into(),
+        password_hash: hash.clone(),
+        now: now(),
+    };
+    let user = app.store.register(account).await.expect("an answer");
+    user.expect("a free email");
+    hash
+}
+
+#[tokio::test]
+async fn with_mongodb_an_account_gets_a_hash_that_node_reads_and_keeps_it() {
+    let app = App::with(|config| config.mongodb.uri = Some(Secret::new("mongodb://a/b"))).await;
+    register(&app, "ada@example.com").await.expect(201);
+    let hash = stored_hash(&app, "ada@example.com").await;
+    assert!(hash.starts_with("$2b$10$"), "{hash}");
+    login(&app, "ada@example.com", PASSWORD).await.expect(200);
+    assert_eq!(stored_hash(&app, "ada@example.com").await, hash);
+    login(&app, "ada@example.com", "correct house")
+        .await
+        .expect(401);
+}
+
+#[tokio::test]
+async fn hashes_of_node_are_upgraded_at_a_login_where_that_is_wanted() {
+    let app = App::with(|config| config.auth.upgrade_hashes = true).await;
+    let old = registered_by_node(&app, PASSWORD).await;
+    login(&app, "ada@example.com", "correct house")
+        .await
+        .expect(401);
+    assert_eq!(stored_hash(&app, "ada@example.com").await, old);
+    login(&app, "ada@example.com", PASSWORD).await.expect(200);
+    let new = stored_hash(&app, "ada@example.com").await;
+    assert!(new.starts_with("$argon2id$"), "{new}");
+    login(&app, "ada@example.com", PASSWORD).await.expect(200);
+    assert_eq!(stored_hash(&app, "ada@example.com").await, new);
+    login(&app, "ada@example.com", "correct house")
+        .await
+        .expect(401);
+}
+
+/// bcrypt cannot tell whether the end of it is right.
+#[tokio::test]
+async fn the_hash_of_a_password_that_bcrypt_saw_in_part_stays() {
+    let app = App::with(|config| config.auth.upgrade_hashes = true).await;
+    let password = "x".repeat(80);
+    let old = registered_by_node(&app, &password).await;
+    let slip = format!("{}y", &password[..79]);
+    login(&app, "ada@example.com", &slip).await.expect(200);
+    login(&app, "ada@example.com", &password).await.expect(200);
+    assert_eq!(stored_hash(&app, "ada@example.com").await, old);
+}
+
+#[tokio::test]
+async fn who_is_right_is_let_in_even_where_the_hash_cannot_be_upgraded() {
+    let app = App::with(|config| config.auth.upgrade_hashes = true).await;
+    let old = registered_by_node(&app, PASSWORD).await;
+    let file = app.folder.path().join("collabflow.db");
+    let db = rusqlite::Connection::open(file).expect("the store's file");
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE UPDATE ON accounts BEGIN SELECT RAISE(ABORT, 'no'); END";
+    db.execute_batch(refuse).expect("a trigger");
+    login(&app, "ada@example.com", PASSWORD).await.expect(200);
+    assert_eq!(stored_hash(&app, "ada@example.com").await, old);
 }
 
 #[tokio::test]

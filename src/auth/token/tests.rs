@@ -13,6 +13,7 @@ fn tokens(require_expiry: bool) -> Tokens {
         require_expiry,
         on_expiry: config::OnExpiry::Close,
         token_ttl: Duration::from_secs(60),
+        upgrade_hashes: false,
     };
     Tokens::new(&Secret::new(SECRET), &rules)
 }

@@ -3,13 +3,14 @@
 use collabflow_actors::{id::now, store::NewAccount};
 use collabflow_protocol::{
     error::{ClientError, ErrorCode},
+    id::UserId,
     model::{Credentials, Registration, User, UserPatch},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, Rest, answer, request::Request};
-use crate::auth::Busy;
+use crate::auth::{Busy, is_upgradable};
 
 /// What somebody gets who has shown a right password.
 #[derive(Serialize, ToSchema)]
@@ -68,10 +69,31 @@ pub(super) async fn login(request: Request) -> Answer {
     let (user, hash) = account
         .map(|account| (account.user, account.password_hash))
         .unzip();
-    let is_right = rest.passwords.verify(password, hash).await.map_err(busy)?;
-    match user.filter(|_| is_right) {
-        Some(user) => Ok(answer::ok(&welcome(rest, &user))),
-        None => Err(ClientError::new(ErrorCode::Unauthorized, "Invalid email or password").into()),
+    let verified = rest.passwords.verify(password.clone(), hash.clone());
+    let is_right = verified.await.map_err(busy)?;
+    let Some((user, hash)) = user.zip(hash).filter(|_| is_right) else {
+        return Err(ClientError::new(ErrorCode::Unauthorized, "Invalid email or password").into());
+    };
+    if rest.config.auth.upgrade_hashes && is_upgradable(&password, &hash) {
+        upgrade_hash(rest, user.id, password, hash).await;
+    }
+    Ok(answer::ok(&welcome(rest, &user)))
+}
+
+/// The user is in already: where this fails, the next login tries again.
+async fn upgrade_hash(rest: &Rest, user: UserId, password: String, old: String) {
+    let new = match rest.passwords.hash(password).await {
+        Ok(new) => new,
+        Err(reason) => {
+            tracing::info!(%user, %reason, "a bcrypt hash was not replaced");
+            return;
+        }
+    };
+    match rest.node.store().replace_hash(user, old, new).await {
+        Ok(true) => tracing::debug!(%user, "a bcrypt hash was replaced by an argon2id one"),
+        // Another login did it, or the password was changed.
+        Ok(false) => {}
+        Err(reason) => tracing::warn!(%user, %reason, "a bcrypt hash was not replaced"),
     }
 }
 
