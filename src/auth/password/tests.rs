@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use argon2::Params;
 
 use super::*;
@@ -116,6 +118,29 @@ fn the_hash_of_nobody_costs_what_ours_cost() {
         cost(Scheme::Bcrypt.nobody()),
         cost(&Scheme::Bcrypt.hash("x"))
     );
+}
+
+/// The least of three is compared, as other work can only make them longer.
+#[tokio::test]
+async fn to_refuse_takes_as_long_whatever_hash_there_is() {
+    for scheme in SCHEMES {
+        let passwords = Passwords::new(scheme);
+        let least = async |hash: Option<&str>| {
+            let mut least = Duration::MAX;
+            for _ in 0..3 {
+                let start = Instant::now();
+                let answer = passwords.verify("x".into(), hash.map(Into::into)).await;
+                assert_eq!(answer, Ok(false));
+                least = least.min(start.elapsed());
+            }
+            least
+        };
+        let usual = least(Some(&scheme.hash("y"))).await;
+        for hash in [None, Some("no hash at all"), Some("$2b$short")] {
+            let time = least(hash).await;
+            assert!(time * 4 > usual, "{time:?}, not {usual:?} for {hash:?}");
+        }
+    }
 }
 
 /// It is read to its end, and refused by the work alone.
