@@ -76,7 +76,7 @@ pub fn run() -> ExitCode {
     };
     telemetry::start(&config.log.filter);
     let result = match cli.command {
-        None | Some(Command::Demo) if let Err(error) = config.check_supported() => {
+        None | Some(Command::Demo) if let Err(error) = config.check() => {
             return fail(WRONG_USE, &error);
         }
         None => {

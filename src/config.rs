@@ -11,16 +11,17 @@ mod secret;
 mod section;
 mod value;
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::IpAddr, path::Path};
 
 use collabflow_actors::node::Settings;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{auth::Scheme, edge::engine};
+use crate::{
+    auth::Scheme,
+    edge::engine,
+    store::{MongoOptions, Place},
+};
 pub use error::ConfigError;
 pub use origin::AllowedOrigin;
 pub use secret::{MadeSecret, Secret};
@@ -106,12 +107,6 @@ impl Config {
             .any(|network| network.contains(&peer))
     }
 
-    /// The file of the embedded store.
-    #[must_use]
-    pub fn store_path(&self) -> PathBuf {
-        self.data.dir.join("collabflow.db")
-    }
-
     /// How new passwords are hashed: in a MongoDB so that the Node backend can read them, unless it need not.
     #[must_use]
     pub const fn password_scheme(&self) -> Scheme {
@@ -134,7 +129,25 @@ impl Config {
             membership_max_age: self.membership.max_age,
             write_by_socket: self.tasks.write_by_socket,
             rooms_per_session_max: self.limits.rooms_per_session,
+            store_timeout: self.mongodb.timeout,
         }
+    }
+
+    /// Where the documents are.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.mongodb.uri.as_ref().map_or_else(
+            || Place::Embedded(self.data.dir.join("collabflow.db")),
+            |uri| {
+                Place::Mongo(MongoOptions {
+                    uri: uri.expose().to_owned(),
+                    connect_timeout: self.mongodb.connect_timeout,
+                    server_selection_timeout: self.mongodb.server_selection_timeout,
+                    timeout: self.mongodb.timeout,
+                    pool_max: self.mongodb.pool_size,
+                })
+            },
+        )
     }
 
     /// What the transports are told.
@@ -154,14 +167,16 @@ impl Config {
         }
     }
 
-    /// Refuses what this version cannot do yet, rather than to start without it unnoticed.
+    /// Refuses what cannot be used, and what this version cannot do yet, rather than to start without it unnoticed.
     ///
     /// # Errors
     /// One line that says so.
-    pub fn check_supported(&self) -> Result<(), ConfigError> {
-        if self.mongodb.uri.is_some() {
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if let Some(uri) = &self.mongodb.uri
+            && !MongoOptions::is_address(uri.expose())
+        {
             return Err(ConfigError::new(
-                "MONGODB_URI (mongodb.uri) is set, but this version keeps its data in the embedded store alone: unset it",
+                "MONGODB_URI (mongodb.uri) is not accepted, it must be mongodb://[user:password@]host[:port][/database] or mongodb+srv://...",
             ));
         }
         if self.redis.url.is_some() {

@@ -20,11 +20,7 @@ use collabflow_protocol::{
 
 use sample::{SAMPLES, Sample};
 
-use crate::{
-    auth::Passwords,
-    config::Config,
-    store::{Options, SqliteStore},
-};
+use crate::{auth::Passwords, config::Config, store::Opened};
 
 const PASSWORD: &str = "collabflow-demo";
 const USERS: [(&str, &str); 2] = [("Ada", "ada@demo.example"), ("Grace", "grace@demo.example")];
@@ -54,20 +50,20 @@ impl fmt::Display for Demo {
     }
 }
 
-/// Fills the embedded store.
+/// Fills the store.
 ///
 /// # Errors
 /// When the store cannot be opened or written.
 pub async fn run(config: &Config) -> anyhow::Result<Demo> {
-    let store = SqliteStore::open(&config.store_path(), &Options::default())?;
+    let opened = Opened::open(&config.place()).await?;
     let filler = Filler {
-        store: &store,
+        store: &*opened.store(),
         passwords: Passwords::new(config.password_scheme()),
         ids: IdSource::default(),
         now: now(),
     };
     let (workspace, project, channel) = filler.fill().await?;
-    store.close().await;
+    opened.close().await;
     Ok(Demo {
         folder: config.data.dir.display().to_string(),
         workspace,
@@ -77,7 +73,7 @@ pub async fn run(config: &Config) -> anyhow::Result<Demo> {
 }
 
 struct Filler<'a> {
-    store: &'a SqliteStore,
+    store: &'a dyn Store,
     passwords: Passwords,
     ids: IdSource,
     now: Timestamp,

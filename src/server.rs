@@ -1,11 +1,11 @@
-//! The server: one node over the embedded store, and the edge around it, from start to end.
+//! The server: one node over its store, and the edge around it, from start to end.
 
 mod drain;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use collabflow_actors::{node::Node, store::Store};
+use collabflow_actors::{directory::Directory, node::Node};
 use collabflow_protocol::error::ClientError;
 use hyper::{Request, body::Incoming};
 use tokio::{
@@ -27,7 +27,7 @@ use crate::{
         metrics, plain, rejection,
         rest::Rest,
     },
-    store::{Options, SqliteStore},
+    store::Opened,
     telemetry,
 };
 
@@ -41,8 +41,10 @@ pub struct Server {
     end: oneshot::Sender<()>,
     accepting: JoinHandle<()>,
     engine: Arc<engine::Context>,
-    store: Arc<SqliteStore>,
+    store: Opened,
     counting: JoinHandle<()>,
+    /// Tells what other programs change.
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Serves until the process is told to end (SIGTERM or SIGINT).
@@ -72,12 +74,16 @@ impl Server {
     /// When the data cannot be opened, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         telemetry::metrics::install();
-        let sqlite = SqliteStore::open(&config.store_path(), &Options::default())?;
-        let sqlite = Arc::new(sqlite);
-        let store: Arc<dyn Store> = sqlite.clone();
+        let opened = Opened::open(&config.place()).await?;
+        let store = opened.store();
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
         let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
         let node = Node::start(Arc::clone(&store), config.engine_settings()).await;
+        let watching = if config.mongodb.watch {
+            opened.watch(Directory::new(node.clone())).await?
+        } else {
+            None
+        };
         let cors = Cors::new(config.cors.origins.clone(), config.cors.check_websocket);
         let engine = engine::Context::new(
             config.transport_settings(),
@@ -126,7 +132,8 @@ impl Server {
             end,
             accepting,
             engine,
-            store: sqlite,
+            store: opened,
+            watching,
             counting: tokio::spawn(telemetry::metrics::keep_up()),
         })
     }
@@ -153,7 +160,7 @@ impl Server {
         self.stop().await
     }
 
-    /// Closes every connection, lets requests finish, and leaves everything that was acknowledged on disk.
+    /// Closes every connection, lets requests finish, and leaves everything that was acknowledged stored.
     ///
     /// # Errors
     /// When the accept loop had broken.
@@ -163,6 +170,9 @@ impl Server {
         self.engine.refuse_new();
         self.engine.close_all();
         self.accepting.await.context("the accept loop broke")?;
+        if let Some(watching) = self.watching {
+            watching.abort();
+        }
         self.node.stop().await;
         self.store.close().await;
         self.counting.abort();

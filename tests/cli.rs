@@ -232,8 +232,8 @@ fn a_wrong_configuration_is_refused_in_one_line() {
         ),
         (
             &[],
-            &[("MONGODB_URI", "mongodb://u:hush@h")],
-            "collabflow: MONGODB_URI (mongodb.uri) is set",
+            &[("MONGODB_URI", "u:hush@h")],
+            "collabflow: MONGODB_URI (mongodb.uri) is not accepted",
         ),
         (
             &["demo"],
@@ -378,6 +378,30 @@ fn an_address_that_is_taken_is_a_failure() {
     let said = text(&output.stderr);
     assert!(
         said.contains(&format!("cannot listen on 127.0.0.1:{port}")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_mongodb_that_does_not_answer_stops_the_start_in_one_line() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    let uri = format!("mongodb://u:hush@127.0.0.1:{port}/app");
+    let variables = [
+        ("MONGODB_URI", uri.as_str()),
+        ("COLLABFLOW_MONGODB__CONNECT_TIMEOUT", "500ms"),
+        ("RUST_LOG", "off"),
+    ];
+    let output = place.run(&[], &variables);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("collabflow: MongoDB does not answer at 127.0.0.1:{port} within 500ms");
+    assert!(said.starts_with(&expected), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("MONGODB_URI") && !said.contains("hush"),
         "{said}"
     );
 }

@@ -4,6 +4,7 @@
 //! events come in the order of the writes, and a role is judged when nothing can change it any more; and whoever has lost a membership is out of the rooms before the answer.
 
 mod channel;
+mod elsewhere;
 mod member;
 mod project;
 mod task;
@@ -26,6 +27,8 @@ use crate::{
     node::Node,
     store::{Store, StoreError},
 };
+
+pub use elsewhere::somebody;
 
 /// Workspaces that share a turn cost each other a little time, nothing else.
 const TURNS: usize = 64;
@@ -60,15 +63,27 @@ impl Directory {
         }
     }
 
+    /// The node below.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
     fn store(&self) -> &Arc<dyn Store> {
         self.node.store()
     }
 
     /// Waits until nothing else is being changed in the workspace.
-    async fn turn(&self, workspace: WorkspaceId) -> MutexGuard<'_, ()> {
+    ///
+    /// # Errors
+    /// `unavailable` where that takes too long: a write before may wait for a store that is away.
+    async fn turn(&self, workspace: WorkspaceId) -> Result<MutexGuard<'_, ()>, ClientError> {
         // The last byte counts up from one id to the next.
         let place = usize::from(workspace.0.bytes()[11]) % TURNS;
-        self.turns[place].lock().await
+        let within = self.node.settings().store_timeout;
+        tokio::time::timeout(within, self.turns[place].lock())
+            .await
+            .map_err(|_| ClientError::unavailable())
     }
 
     /// The workspace and the user's role there; it is not found by who is no member.
@@ -107,7 +122,7 @@ impl Directory {
         user: UserId,
         id: WorkspaceId,
     ) -> Result<(MutexGuard<'_, ()>, Workspace, Role), ClientError> {
-        let turn = self.turn(id).await;
+        let turn = self.turn(id).await?;
         let (workspace, role) = self.workspace_of(user, id).await?;
         Ok((turn, workspace, role))
     }
@@ -119,7 +134,7 @@ impl Directory {
         id: ProjectId,
     ) -> Result<(MutexGuard<'_, ()>, Project, Role), ClientError> {
         let (before, _) = self.project_of(user, id).await?;
-        let turn = self.turn(before.workspace).await;
+        let turn = self.turn(before.workspace).await?;
         let (project, role) = self.project_of(user, id).await?;
         Ok((turn, project, role))
     }

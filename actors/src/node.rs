@@ -9,7 +9,7 @@ use collabflow_protocol::{
     error::ClientError,
     event::{ClientEvent, ServerEvent},
     frame::Frame,
-    id::UserId,
+    id::{TaskId, UserId},
     model::UserBrief,
     plain, socket,
     time::Timestamp,
@@ -29,7 +29,7 @@ use crate::{
     registry::Registry,
     room::RoomMessage,
     session::{actor::SessionMessage, entry::SessionEntry},
-    store::Store,
+    store::{Seen, Store},
 };
 
 /// What the engine can be told about its ways.
@@ -51,6 +51,8 @@ pub struct Settings {
     pub write_by_socket: bool,
     /// Rooms that one session may be in (`limits.rooms_per_session`).
     pub rooms_per_session_max: usize,
+    /// How long who waits for the store is kept waiting (`mongodb.timeout`).
+    pub store_timeout: Duration,
 }
 
 /// Which sessions can recover: be the same session again after a dropped connection.
@@ -157,8 +159,8 @@ impl Session {
 
     /// Who it is.
     #[must_use]
-    pub fn user(&self) -> &UserBrief {
-        &self.entry.user
+    pub fn user_id(&self) -> UserId {
+        self.entry.user_id()
     }
 
     /// Hands an event over; waits while too many of this session's are under way.
@@ -280,6 +282,35 @@ impl Node {
             // A room that breaks over it has told nobody.
             let _ = told.await;
         }
+    }
+
+    /// The live rooms of some kind.
+    #[must_use]
+    pub fn rooms(&self, is_wanted: impl Fn(&RoomKey) -> bool) -> Vec<RoomKey> {
+        self.registry.rooms(is_wanted)
+    }
+
+    /// Something of a task was seen that another program has done: the rooms ask the store what is news.
+    pub fn task_seen_elsewhere(&self, rooms: &[RoomKey], task: TaskId, seen: Seen) {
+        for room in rooms.iter().filter_map(|room| self.registry.find(*room)) {
+            room.send(RoomMessage::Elsewhere(task, seen));
+        }
+    }
+
+    /// A user has another name or email: nobody is told, but every event from now on says so.
+    pub fn user_changed(&self, user: UserBrief) {
+        self.registry.rename(&Arc::new(user));
+    }
+
+    /// Nobody knows what was missed: everybody is told to reload.
+    pub async fn resync_all(&self) {
+        let rooms = self.registry.rooms(|_| true);
+        self.to_each(&rooms, RoomMessage::Resync).await;
+    }
+
+    /// How it was set up.
+    pub(crate) fn settings(&self) -> &Settings {
+        self.registry.settings()
     }
 
     /// Memberships behind these rooms have changed: when this returns, who is no member any more is out, and roles

@@ -6,6 +6,7 @@
 
 mod actor;
 mod away;
+mod rename;
 mod root;
 
 use std::sync::{
@@ -100,6 +101,12 @@ impl Registry {
     /// The room, if it is there.
     pub(crate) fn find(&self, key: RoomKey) -> Option<RoomRef> {
         self.rooms.get(&key).map(|room| Arc::clone(&room))
+    }
+
+    /// The live rooms of some kind.
+    pub(crate) fn rooms(&self, is_wanted: impl Fn(&RoomKey) -> bool) -> Vec<RoomKey> {
+        let keys = self.rooms.iter().map(|room| *room.key());
+        keys.filter(is_wanted).collect()
     }
 
     fn start_room(self: &Arc<Self>, room: &RoomRef, effects: Vec<crate::room::Effect>) {

@@ -16,6 +16,7 @@
 mod change;
 #[cfg(any(test, feature = "testing"))]
 pub mod contract;
+mod elsewhere;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod types;
@@ -26,12 +27,13 @@ use collabflow_protocol::{
     model::{Channel, Project, ProjectDraft, ProjectPatch, Task, User, UserPatch, Workspace},
     time::Timestamp,
 };
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 
 pub use change::{
     MemberStep, Moved, apply_move, apply_patch, apply_project_patch, apply_user_patch, is_stale,
     member_step, new_message, new_task, newly_assigned, remember_claims,
 };
+pub use elsewhere::{Elsewhere, Seen};
 pub use types::*;
 
 /// The answer to a call: to be awaited, or not; the call has its place in the order of writes already.
@@ -71,7 +73,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds an account; `None` where its email has one already.
     fn register(&self, account: NewAccount) -> Answer<Option<User>>;
-    /// The account that owns an email, with its password's hash.
+    /// The account that owns an email in any case, with its password's hash; of several, the one stored as it is given.
     fn account(&self, email: String) -> Answer<Option<Account>>;
     /// Puts a new hash in the place of an account's old one, and says whether it did: another one than `old` stays.
     fn replace_hash(&self, user: UserId, old: String, new: String) -> Answer<bool>;
@@ -147,6 +149,18 @@ pub trait Store: Send + Sync + 'static {
     fn task(&self, id: TaskId) -> Answer<Option<Task>>;
     /// A task with its index in its column.
     fn placed_task(&self, id: TaskId) -> Answer<Option<(Task, u64)>>;
+    /// A task that somebody announces in a project, and what of it another program has changed at most a minute ago without anybody
+    /// having been told: that is claimed by this call, and no other, on whichever node, is given it again. In a store
+    /// that nobody else writes, there is no such thing. A claim takes its place among the writes.
+    fn announced(
+        &self,
+        _project: ProjectId,
+        id: TaskId,
+        _claim: Claim,
+        _now: Timestamp,
+    ) -> Answer<Announced> {
+        self.placed_task(id).map_ok(Announced::known).boxed()
+    }
     /// Adds a task at the top of its column. A repeat is answered first, even where the project is gone.
     fn create_task(&self, new: NewTask) -> Answer<CreateOutcome>;
     /// Changes a task's fields; a new status puts it at the end of that column.

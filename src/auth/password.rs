@@ -11,6 +11,8 @@ use tokio::{sync::Semaphore, task, time};
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// What the Node backend gives bcrypt.
 const BCRYPT_COST: u32 = 10;
+/// A hash of a greater cost would keep everybody else from logging in for minutes, or for days.
+const BCRYPT_COST_MAX: u32 = 16;
 /// Of a longer password, bcrypt never sees the rest.
 const BCRYPT_BYTES_MAX: usize = 72;
 
@@ -125,9 +127,20 @@ fn is_bcrypt(hash: &str) -> bool {
         .any(|prefix| hash.starts_with(prefix))
 }
 
-/// `None` where the hash cannot be read.
+fn is_too_costly(hash: &str) -> bool {
+    let parts = hash.parse::<bcrypt::HashParts>();
+    parts.is_ok_and(|parts| parts.get_cost() > BCRYPT_COST_MAX)
+}
+
+/// `None` where the hash cannot be read, or would take too long to try.
 fn verify(password: &str, hash: &str) -> Option<bool> {
     if is_bcrypt(hash) {
+        if is_too_costly(hash) {
+            tracing::warn!(
+                "a bcrypt hash of a cost over {BCRYPT_COST_MAX} is not tried: its user cannot log in"
+            );
+            return None;
+        }
         return bcrypt::verify(password, hash).ok();
     }
     let hash = PasswordHash::new(hash).ok()?;

@@ -14,7 +14,8 @@ use super::{Config, ConfigError, dotenv};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "COLLABFLOW_";
-/// The short names of keys, weakest first. Node took an empty one for unset, so these are; the secret is refused.
+/// The short names of keys, weakest first. Node took an empty one for unset, so these are; but an empty secret, or
+/// address of a service, is refused: without it the server would be another one.
 const SHORT: [(&str, &str); 9] = [
     ("HOST", "server.host"),
     ("PORT", "server.port"),
@@ -118,7 +119,7 @@ impl Layers {
         let mut layer = Layer::default();
         for (name, key) in SHORT {
             if let Some(text) = variables.get(name)
-                && (!text.is_empty() || key == "auth.secret")
+                && (!text.is_empty() || SECRETS.contains(&key))
             {
                 layer.set(
                     key,

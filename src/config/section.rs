@@ -61,6 +61,15 @@ sections! {
     Mongodb {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         uri: Option<Secret>,
+        #[serde(with = "value::duration")]
+        connect_timeout: Duration,
+        #[serde(with = "value::duration")]
+        server_selection_timeout: Duration,
+        #[serde(with = "value::duration")]
+        timeout: Duration,
+        #[serde(deserialize_with = "value::count")]
+        pool_size: u32,
+        watch: bool,
     }
     /// `[redis]`
     Redis {

@@ -111,14 +111,16 @@ fn origins_are_a_list_with_commas_and_forgiven_slashes() {
 }
 
 #[test]
-fn an_empty_short_variable_is_as_good_as_unset_but_for_the_secret() {
-    let config = read("", &[("PORT", ""), ("REDIS_URL", ""), ("CLIENT_URL", "")]).expect("valid");
+fn an_empty_short_variable_is_as_good_as_unset_but_for_secrets_and_addresses_of_services() {
+    let config = read("", &[("PORT", ""), ("CLIENT_URL", "")]).expect("valid");
     assert_eq!(config.server.port, 5000);
     assert!(config.redis.url.is_none());
-    assert_eq!(
-        refused("", &[("JWT_SECRET", "")]),
-        "JWT_SECRET: this value is not accepted, it must be text that is not empty"
-    );
+    for name in ["JWT_SECRET", "MONGO_URI", "MONGODB_URI", "REDIS_URL"] {
+        assert_eq!(
+            refused("", &[(name, "")]),
+            format!("{name}: this value is not accepted, it must be text that is not empty")
+        );
+    }
 }
 
 #[test]
@@ -310,19 +312,32 @@ fn only_trusted_proxies_may_name_a_client() {
 
 #[test]
 fn what_later_versions_bring_stops_the_start() {
-    assert!(read("", &[]).expect("valid").check_supported().is_ok());
-    for (name, value) in [
-        ("MONGO_URI", "mongodb://h"),
-        ("MONGODB_URI", "mongodb://h"),
-        ("REDIS_URL", "redis://h"),
-    ] {
-        assert!(
-            read("", &[(name, value)])
-                .expect("valid")
-                .check_supported()
-                .is_err(),
-            "{name}"
-        );
+    assert!(read("", &[]).expect("valid").check().is_ok());
+    let wrong = read("", &[("MONGODB_URI", "localhost:hush")]).expect("any text");
+    let line = wrong.check().expect_err("it is no address").to_string();
+    assert!(
+        line.contains("mongodb.uri") && !line.contains("hush"),
+        "{line}"
+    );
+    let clustered = read("", &[("REDIS_URL", "redis://h")]).expect("valid");
+    assert!(clustered.check().is_err());
+}
+
+#[test]
+fn the_store_is_mongodb_where_its_address_is_set() {
+    let embedded = read("", &[("DATA_DIR", "/d")]).expect("valid").place();
+    let Place::Embedded(path) = embedded else {
+        panic!("{embedded:?}");
+    };
+    assert_eq!(path, Path::new("/d/collabflow.db"));
+    for name in ["MONGO_URI", "MONGODB_URI"] {
+        let place = read("[mongodb]\npool_size = 7", &[(name, "mongodb://h")])
+            .expect("valid")
+            .place();
+        let Place::Mongo(options) = place else {
+            panic!("{name}: {place:?}");
+        };
+        assert_eq!((options.uri.as_str(), options.pool_max), ("mongodb://h", 7));
     }
 }
 

@@ -20,12 +20,13 @@ mod sign_in;
 mod task;
 mod workspace;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Buf;
 use collabflow_actors::{directory::Directory, node::Node};
 use collabflow_protocol::{error::ClientError, id::UserId, model::User};
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use tokio::time;
 use warp::{
     Filter,
     filters::BoxedFilter,
@@ -45,6 +46,9 @@ use crate::{
     auth::{Auth, Passwords},
     config::Config,
 };
+
+/// For how long a request may be worked on; longer than a change of memberships waits to be in force.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 
 /// What handlers need.
 pub struct Rest {
@@ -153,8 +157,8 @@ impl Rest {
             body,
         };
         match (handler, user) {
-            (Handler::User(handler), Some(user)) => handler(request, user).await,
-            (Handler::Open(handler), _) => handler(request).await,
+            (Handler::User(handler), Some(user)) => in_time(handler(request, user)).await,
+            (Handler::Open(handler), _) => in_time(handler(request)).await,
             (Handler::User(_), None) => Err(ClientError::internal().into()),
         }
     }
@@ -177,6 +181,16 @@ async fn contained(handling: impl Future<Output = Answer> + Send + 'static) -> R
         Err(ClientError::internal().into())
     });
     answer.unwrap_or_else(|failure| failure.response())
+}
+
+/// Who waits too long for a store that is away is told to come back; the handler goes on, and tells what it changes.
+async fn in_time(handling: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    match time::timeout(ANSWERED_WITHIN, tokio::spawn(handling)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Ok(Err(_)) => Err(ClientError::internal().into()),
+        Err(_) => Err(ClientError::unavailable().into()),
+    }
 }
 
 fn boxed<B: Buf + 'static>(

@@ -32,9 +32,9 @@ use std::{
 };
 
 use collabflow_actors::store::{
-    Access, Account, Answer, CreateOutcome, Deleted, MemberChange, MemberOutcome, Membered,
-    Membership, MessagePage, NewAccount, NewMessage, NewTask, PostOutcome, Store, TaskChange,
-    TaskMove, TaskOutcome, TaskPage, TaskQuery,
+    Access, Account, Announced, Answer, Claim, CreateOutcome, Deleted, MemberChange, MemberOutcome,
+    Membered, Membership, MessagePage, NewAccount, NewMessage, NewTask, PostOutcome, Store,
+    TaskChange, TaskMove, TaskOutcome, TaskPage, TaskQuery,
 };
 use collabflow_protocol::{
     id::{ChannelId, MessageId, ProjectId, TaskId, UserId, WorkspaceId},
@@ -227,6 +227,16 @@ impl Store for SqliteStore {
 
     fn placed_task(&self, id: TaskId) -> Answer<Option<(Task, u64)>> {
         self.read(move |db| task_list::placed(db, id))
+    }
+
+    fn announced(
+        &self,
+        _project: ProjectId,
+        id: TaskId,
+        _claim: Claim,
+        _now: Timestamp,
+    ) -> Answer<Announced> {
+        self.write(move |db| task_list::placed(db, id).map(Announced::known))
     }
 
     fn create_task(&self, new: NewTask) -> Answer<CreateOutcome> {

@@ -64,7 +64,7 @@ impl Directory {
         let not_found = || ClientError::not_found(NO_CHANNEL);
         let before = self.members_of_channel(id).await?;
         let _turn = match before.workspace {
-            Some(workspace) => Some(self.turn(workspace).await),
+            Some(workspace) => Some(self.turn(workspace).await?),
             None => None,
         };
         let members = self.members_of_channel(id).await?;

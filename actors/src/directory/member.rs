@@ -119,7 +119,7 @@ impl Directory {
 
     /// Waits until a change of memberships is in force in these rooms. Where they cannot read it, it is stored and nobody
     /// is told so: who asks again finds it done.
-    async fn in_force(&self, rooms: &[RoomKey]) -> Result<(), ClientError> {
+    pub(super) async fn in_force(&self, rooms: &[RoomKey]) -> Result<(), ClientError> {
         tokio::time::timeout(IN_FORCE_WITHIN, self.node.membership_changed(rooms))
             .await
             .map_err(|_| ClientError::unavailable())

@@ -95,7 +95,7 @@ impl Directory {
         }
     }
 
-    async fn close_project(&self, project_id: ProjectId, user: &UserBrief) {
+    pub(super) async fn close_project(&self, project_id: ProjectId, user: &UserBrief) {
         let event = ServerEvent::ProjectDeleted {
             project_id,
             deleted_by: user.clone(),
@@ -108,7 +108,7 @@ impl Directory {
         self.node.close_rooms(&rooms).await;
     }
 
-    async fn close_channel(
+    pub(super) async fn close_channel(
         &self,
         channel_id: ChannelId,
         project_id: Option<ProjectId>,

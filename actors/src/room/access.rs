@@ -10,6 +10,9 @@ use tokio::time::Instant;
 
 use crate::store::Membership;
 
+/// How long what nobody keeps waits for memberships to be read.
+const READS_WITHIN: Duration = Duration::from_millis(500);
+
 /// What a command needs its author to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -48,6 +51,8 @@ pub(crate) struct Access {
     begun: u64,
     /// The read that is under way, and when it began.
     reading: Option<(u64, Instant)>,
+    /// The last read has failed.
+    is_cut_off: bool,
     /// Reads up to this number began before memberships changed: they do not count.
     void: u64,
 }
@@ -67,6 +72,7 @@ impl Access {
             known: None,
             begun: 0,
             reading: None,
+            is_cut_off: false,
             void: 0,
         }
     }
@@ -116,6 +122,7 @@ impl Access {
 
     /// The read that is awaited has come in.
     pub(crate) fn take(&mut self, membership: Option<Membership>) {
+        self.is_cut_off = false;
         if let Some((read, read_at)) = self.reading.take()
             && read > self.void
         {
@@ -130,6 +137,30 @@ impl Access {
     /// A read has failed: what is known stays as it is.
     pub(crate) fn give_up(&mut self) {
         self.reading = None;
+        self.is_cut_off = true;
+    }
+
+    /// Whether memberships cannot be read just now, or not soon, and the user was granted this by the last that were.
+    pub(crate) fn was_granted(&self, user: UserId, need: Need, now: Instant) -> bool {
+        (self.is_cut_off || self.reads_slowly(now)) && self.could(user, need)
+    }
+
+    /// Whether the user was granted this by what was read last.
+    pub(crate) fn could(&self, user: UserId, need: Need) -> bool {
+        self.membership().is_some_and(|membership| {
+            let role = membership.roles.get(&user);
+            role.is_some_and(|role| need == Need::Read || role.may_write())
+        })
+    }
+
+    /// Whether the read that is under way takes longer than what nobody keeps should wait for.
+    fn reads_slowly(&self, now: Instant) -> bool {
+        self.slow_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the read that is under way will have taken too long for what nobody keeps.
+    pub(crate) fn slow_at(&self) -> Option<Instant> {
+        self.reading.map(|(_, began)| began + READS_WITHIN)
     }
 
     /// Memberships have changed: nothing that was read before, or is being read, counts.

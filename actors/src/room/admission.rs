@@ -54,6 +54,14 @@ impl RoomState {
         match self.access.judge(user, need, read, now) {
             Verdict::Granted => self.run(asked, now),
             Verdict::Denied(denied) => self.deny(asked, denied, now),
+            // Where memberships cannot be read, what was read last is good enough for what nobody keeps.
+            Verdict::Read(read)
+                if matches!(asked, Asked::Typing(..))
+                    && self.access.was_granted(user, need, now) =>
+            {
+                self.run(asked, now);
+                self.read_membership(read, now);
+            }
             Verdict::Read(read) => {
                 self.parked.push_back(Parked {
                     read,
@@ -64,13 +72,40 @@ impl RoomState {
         }
     }
 
+    /// Lets those type who have waited too long for memberships to be read, if they could before.
+    pub(super) fn let_type(&mut self, now: Instant) {
+        if self.access.slow_at().is_none_or(|at| at > now) {
+            return;
+        }
+        for Parked { read, command } in std::mem::take(&mut self.parked) {
+            let (user, need) = command.question();
+            let may =
+                matches!(command, Asked::Typing(..)) && self.access.was_granted(user, need, now);
+            if may {
+                self.run(command, now);
+            } else {
+                self.parked.push_back(Parked { read, command });
+            }
+        }
+    }
+
+    /// When somebody who wants to type will have waited too long.
+    pub(super) fn types_by(&self) -> Option<Instant> {
+        let types = |parked: &Parked| {
+            let (user, need) = parked.command.question();
+            matches!(parked.command, Asked::Typing(..)) && self.access.could(user, need)
+        };
+        let at = self.access.slow_at()?;
+        self.parked.iter().any(types).then_some(at)
+    }
+
     fn run(&mut self, asked: Asked, now: Instant) {
         match asked {
             Asked::Join(entry, reply) => self.join(entry, reply, now),
             Asked::Return { old, new } => self.give_back(&old, &new, now),
             Asked::Vouch(_, asked) => self.vouch(asked, Standing::Member),
             Asked::Task(author, command, reply) => self.change_task(author, command, reply, now),
-            Asked::Post(author, draft, reply) => self.post(&author, draft, reply),
+            Asked::Post(author, draft, reply) => self.post(&author, draft, reply, now),
             Asked::Typing(entry, is_typing, reply) => self.type_in(&entry, is_typing, reply, now),
         }
     }
@@ -173,7 +208,7 @@ impl Asked {
         match self {
             Self::Vouch(user, _) => (*user, Need::Read),
             Self::Join(entry, _) | Self::Return { new: entry, .. } => (entry.user_id(), Need::Read),
-            Self::Task(author, ..) | Self::Post(author, ..) => (author.user().id, Need::Write),
+            Self::Task(author, ..) | Self::Post(author, ..) => (author.user_id(), Need::Write),
             Self::Typing(entry, ..) => (entry.user_id(), Need::Write),
         }
     }

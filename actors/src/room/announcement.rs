@@ -4,6 +4,7 @@
 //! the present values, to those whom the change left out; and where its sender's page must have ended up with older
 //! values, the sender is told the present ones too.
 
+mod news;
 mod overdue;
 mod told_late;
 
@@ -20,6 +21,7 @@ use super::{
     state::RoomState,
     told::{Change, Kind, Latest, Told},
 };
+use crate::store::Claim;
 
 /// What somebody announces, with the values that their page has.
 #[derive(Debug)]
@@ -107,6 +109,16 @@ impl Announcement {
         }
     }
 
+    /// What another program may have changed that is told by it.
+    pub(super) fn claim(&self) -> Claim {
+        Claim::Fields(match self {
+            Self::Created(..) | Self::UpdatedWhole(..) => TaskField::ALL.to_vec(),
+            Self::Updated(_, patch) => patch.named(),
+            Self::Moved(_) => vec![TaskField::Status],
+            Self::Deleted(_) => return Claim::Deleted,
+        })
+    }
+
     /// Whether it speaks of what this change, by its author, did.
     fn speaks_of(&self, change: &Change) -> bool {
         match self {
@@ -135,6 +147,10 @@ impl Announcement {
             }
             Self::Deleted(_) => false,
         }
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Created(..) | Self::UpdatedWhole(..))
     }
 
     /// Whether its sender knows that the field is cleared.

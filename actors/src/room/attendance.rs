@@ -50,9 +50,9 @@ impl RoomState {
     }
 
     fn seat(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
-        let is_new = self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user);
+        let is_new = self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user());
         if is_new && self.crowd.change(entry.user_id(), now) {
-            self.tell_joined(&entry.user, Audience::AllBut(vec![entry.id]));
+            self.tell_joined(&entry.user(), Audience::AllBut(vec![entry.id]));
         }
     }
 
@@ -148,8 +148,8 @@ impl RoomState {
             self.tell_resync(new.id);
         }
         let was_away = renewed.flatten().is_some();
-        if was_away && self.presence.arrive(&new.user) && self.crowd.change(new.user_id(), now) {
-            self.tell_joined(&new.user, Audience::AllBut(vec![new.id]));
+        if was_away && self.presence.arrive(&new.user()) && self.crowd.change(new.user_id(), now) {
+            self.tell_joined(&new.user(), Audience::AllBut(vec![new.id]));
         }
         self.tell_users(new.id);
     }

@@ -25,7 +25,7 @@ use crate::{
     key::RoomKey,
     node::Refusal,
     session::reply::{Done, Reply},
-    store::{CreateOutcome, TaskOutcome},
+    store::{Claim, CreateOutcome, TaskOutcome},
 };
 
 const KEY_TAKEN: &str =
@@ -41,7 +41,7 @@ impl RoomState {
         now: Instant,
     ) {
         let command = match Announcement::judge(command, &author, self, now) {
-            Ok(announcement) => return self.look_up(author, Box::new(announcement), reply),
+            Ok(announcement) => return self.look_up(author, Box::new(announcement), reply, now),
             Err(command) => command,
         };
         if author.session().is_some() && !self.settings.write_by_socket {
@@ -50,6 +50,8 @@ impl RoomState {
                 ClientError::forbidden("Tasks are changed by REST here, and announced by socket"),
             );
         }
+        // Over a socket, what changes nothing may be the announcement of another program's change.
+        let announces = author.session().is_some();
         let (kind, request) = match *command {
             TaskCommand::Create {
                 draft, client_id, ..
@@ -60,7 +62,7 @@ impl RoomState {
                         Kind::Created,
                         Request::CreateTask {
                             draft,
-                            creator: author.user().id,
+                            creator: author.user_id(),
                             once,
                         },
                     )
@@ -79,30 +81,69 @@ impl RoomState {
                         task,
                         patch,
                         expected,
+                        announces,
                     },
                 ),
                 Err(error) => return self.refuse(reply, error),
             },
-            TaskCommand::Move(command) => (Kind::Moved(command.index), Request::MoveTask(command)),
+            TaskCommand::Move(command) => {
+                let kind = Kind::Moved(command.index);
+                (kind, Request::MoveTask(command, announces))
+            }
             TaskCommand::Delete { task } => (Kind::Deleted, Request::DeleteTask(task)),
         };
-        let slot = self.ledger.pipeline.push(Work::Change(author, kind, reply));
+        self.line_up(Work::Change(author, kind, reply), request, now);
+    }
+
+    fn look_up(
+        &mut self,
+        author: Author,
+        announcement: Box<Announcement>,
+        reply: Reply,
+        now: Instant,
+    ) {
+        let request = Request::LookUp(announcement.task(), announcement.claim());
+        self.line_up(Work::Announce(author, announcement, reply), request, now);
+    }
+
+    /// Asks the store, unless what was asked before takes longer than anybody waits.
+    pub(super) fn line_up(&mut self, work: Work, request: Request, now: Instant) {
+        if self.ledger.pipeline.is_stuck() {
+            return self.refuse(work.into_reply(), ClientError::unavailable());
+        }
+        self.send_to_store(work, request, now);
+    }
+
+    /// Asks the store, and waits for as long as it takes.
+    pub(super) fn send_to_store(&mut self, work: Work, request: Request, now: Instant) {
+        let slot = self.ledger.pipeline.push(work, now);
         self.effects.push(Effect::Ask(slot, request));
     }
 
-    fn look_up(&mut self, author: Author, announcement: Box<Announcement>, reply: Reply) {
-        let task = announcement.task();
-        let work = Work::Announce(author, announcement, reply);
-        let slot = self.ledger.pipeline.push(work);
-        self.effects.push(Effect::Ask(slot, Request::LookUp(task)));
+    /// Refuses who has waited too long for the store. What becomes of the work is told to everybody when that is known:
+    /// its author may not believe that it was stored.
+    pub(super) fn refuse_overdue(&mut self, now: Instant) {
+        let Some(then) = now.checked_sub(self.settings.store_timeout) else {
+            return;
+        };
+        let given_up: Vec<_> = self
+            .ledger
+            .pipeline
+            .overdue(then)
+            .map(Work::give_up)
+            .collect();
+        for reply in given_up {
+            self.refuse(reply, ClientError::unavailable());
+        }
     }
 
     /// A delete found nothing: it may announce one. It keeps its place.
-    fn look_up_deleted(&mut self, author: Author, task: TaskId, reply: Reply) {
+    fn look_up_deleted(&mut self, author: Author, task: TaskId, reply: Reply, now: Instant) {
         let announcement = Box::new(Announcement::Deleted(task));
         let work = Work::Announce(author, announcement, reply);
-        let slot = self.ledger.pipeline.put_back(work);
-        self.effects.push(Effect::Ask(slot, Request::LookUp(task)));
+        let slot = self.ledger.pipeline.put_back(work, now);
+        let request = Request::LookUp(task, Claim::Deleted);
+        self.effects.push(Effect::Ask(slot, request));
     }
 
     fn checked(&self, patch: Result<TaskPatch, ClientError>) -> Result<TaskPatch, ClientError> {
@@ -127,6 +168,10 @@ impl RoomState {
                 }
                 Work::Announce(author, announcement, reply) => {
                     self.commit_announcement(&author, &announcement, reply, answer, now);
+                }
+                Work::Elsewhere(task, seen) => {
+                    self.commit_elsewhere(task, seen, answer, now);
+                    self.make_good_what_was_missed();
                 }
                 Work::Post(reply) => self.commit_post(reply, answer),
             }
@@ -166,6 +211,11 @@ impl RoomState {
                 self.stored(&author, kind, Some(&before), &after, Some(index), now);
                 Done::Task(after)
             }
+            Answer::Changed(TaskOutcome::News { task, index, news }) => {
+                let task: Arc<_> = task.into();
+                self.tell_news(&author, (&kind).into(), (&task, index), &news, now);
+                Done::Task(task)
+            }
             Answer::Changed(TaskOutcome::Unchanged(task)) => {
                 let task: Arc<_> = task.into();
                 self.stored(&author, kind, Some(&task), &task, None, now);
@@ -187,7 +237,7 @@ impl RoomState {
                 Done::Plain
             }
             Answer::Deleted(task, None) if author.session().is_some() => {
-                return self.look_up_deleted(author, task, reply);
+                return self.look_up_deleted(author, task, reply, now);
             }
             Answer::Deleted(_, None) => return self.refuse(reply, no_such_task()),
             other => return self.refuse_failed(reply, other),

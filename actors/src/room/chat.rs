@@ -22,11 +22,15 @@ use crate::{
 };
 
 impl RoomState {
-    pub(super) fn post(&mut self, author: &Author, draft: MessageDraft, reply: Reply) {
-        let sender = author.user().id;
-        let slot = self.ledger.pipeline.push(Work::Post(reply));
-        self.effects
-            .push(Effect::Ask(slot, Request::Post { draft, sender }));
+    pub(super) fn post(
+        &mut self,
+        author: &Author,
+        draft: MessageDraft,
+        reply: Reply,
+        now: Instant,
+    ) {
+        let sender = author.user_id();
+        self.line_up(Work::Post(reply), Request::Post { draft, sender }, now);
     }
 
     pub(super) fn commit_post(&mut self, reply: Reply, answer: Answer) {
@@ -86,7 +90,7 @@ impl RoomState {
 
     fn tell_typing(&mut self, entry: &SessionEntry, is_typing: bool) {
         if let RoomKey::Chat(channel_id) = self.key {
-            let user = (*entry.user).clone();
+            let user = (*entry.user()).clone();
             let event = ServerEvent::UserTyping {
                 channel_id,
                 user_id: user.id,

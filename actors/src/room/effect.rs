@@ -19,7 +19,9 @@ use crate::{
         entry::SessionEntry,
         reply::{Done, Reply},
     },
-    store::{CreateOutcome, Membership, Once, PostOutcome, StoreError, TaskOutcome},
+    store::{
+        Announced, Claim, CreateOutcome, Membership, Once, PostOutcome, StoreError, TaskOutcome,
+    },
 };
 
 /// Something for the room's actor to do.
@@ -75,10 +77,11 @@ pub(crate) enum Request {
         task: TaskId,
         patch: TaskPatch,
         expected: Option<u64>,
+        announces: bool,
     },
-    MoveTask(MoveCommand),
+    MoveTask(MoveCommand, bool),
     DeleteTask(TaskId),
-    LookUp(TaskId),
+    LookUp(TaskId, Claim),
     Post {
         draft: MessageDraft,
         sender: UserId,
@@ -91,7 +94,7 @@ pub(crate) enum Answer {
     Created(CreateOutcome),
     Changed(TaskOutcome),
     Deleted(TaskId, Option<Box<Task>>),
-    Found(Option<(Box<Task>, u64)>),
+    Found(Announced),
     Posted(PostOutcome),
     Failed(StoreError),
 }

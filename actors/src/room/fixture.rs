@@ -45,7 +45,7 @@ pub(crate) fn session(n: u8) -> Arc<SessionEntry> {
 
 /// The session of an old one's user that is to get its rooms.
 pub(crate) fn successor(old: &Arc<SessionEntry>) -> Arc<SessionEntry> {
-    let (old, user) = (Arc::clone(old), Arc::clone(&old.user));
+    let (old, user) = (Arc::clone(old), old.user());
     let pid = old.pid;
     SessionEntry::succeeding(old, pid, user, Outbox::for_tests())
 }
@@ -87,6 +87,7 @@ pub(crate) fn settings() -> Settings {
         membership_max_age: Duration::from_secs(10),
         write_by_socket: true,
         rooms_per_session_max: 3,
+        store_timeout: Duration::from_secs(5),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use collabflow_protocol::{
     event::TaskCommand,
-    id::UserId,
+    id::{TaskId, UserId},
     model::{MessageDraft, UserBrief},
 };
 use parking_lot::Mutex;
@@ -15,7 +15,7 @@ use crate::{
     node::{Caller, Echo},
     outbox::Broadcast,
     session::{entry::SessionEntry, reply::Reply},
-    store::{Once, OnceKind},
+    store::{Once, OnceKind, Seen},
 };
 
 /// Who makes a change.
@@ -28,10 +28,17 @@ pub(crate) enum Author {
 }
 
 impl Author {
-    pub(crate) fn user(&self) -> &Arc<UserBrief> {
+    pub(crate) fn user(&self) -> Arc<UserBrief> {
         match self {
-            Self::Session(entry) => &entry.user,
-            Self::Rest(caller, _) => &caller.user,
+            Self::Session(entry) => entry.user(),
+            Self::Rest(caller, _) => Arc::clone(&caller.user),
+        }
+    }
+
+    pub(crate) fn user_id(&self) -> UserId {
+        match self {
+            Self::Session(entry) => entry.user_id(),
+            Self::Rest(caller, _) => caller.user.id,
         }
     }
 
@@ -50,6 +57,23 @@ impl Author {
     /// Whether it is a page that announces what it changes.
     pub(crate) fn is_page(&self) -> bool {
         matches!(self, Self::Rest(caller, _) if matches!(caller.echo, Echo::NotAuthor))
+    }
+
+    /// Another program, on behalf of this user.
+    pub(super) fn elsewhere(user: UserBrief, echo: Echo) -> Self {
+        let user = Arc::new(user);
+        Self::Rest(Caller { user, echo }, None)
+    }
+
+    /// It was told that the change was not made: it hears of it like everybody else.
+    pub(super) fn give_up(&mut self) {
+        *self = Self::Rest(
+            Caller {
+                user: self.user(),
+                echo: Echo::All,
+            },
+            None,
+        );
     }
 
     pub(crate) fn session(&self) -> Option<SessionId> {
@@ -112,6 +136,12 @@ pub(crate) enum RoomMessage {
         heard: Arc<Mutex<HashSet<SessionId>>>,
         done: oneshot::Sender<()>,
     },
+    /// Another program has changed a task, or made it for this user.
+    Elsewhere(TaskId, Seen),
+    /// Something was missed: everybody is told to reload.
+    Resync(oneshot::Sender<()>),
+    /// A user has another name or email from now on.
+    UserChanged(Arc<UserBrief>),
     /// Memberships have changed: read them anew, and let nobody stay who is none any more.
     MembershipChanged(oneshot::Sender<()>),
     /// What the room belongs to is gone: let nobody stay.

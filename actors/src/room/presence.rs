@@ -74,6 +74,13 @@ impl Presence {
         }
     }
 
+    /// The user has another name or email from now on.
+    pub(crate) fn rename(&mut self, user: Arc<UserBrief>) {
+        if let Some(present) = self.users.get_mut(&user.id) {
+            present.user = user;
+        }
+    }
+
     /// The user may not be present any more; true where it was.
     pub(crate) fn remove(&mut self, user: UserId) -> bool {
         self.leaving.remove(&user);

@@ -16,6 +16,8 @@ use crate::session::entry::SessionEntry;
 pub(crate) struct Ledger {
     pub(super) pipeline: Pipeline<Work, Answer>,
     pub(super) told: Told,
+    /// More was changed elsewhere than the store could be asked about.
+    pub(super) has_missed: bool,
 }
 
 impl RoomState {
@@ -34,7 +36,7 @@ impl RoomState {
                 self.members.add(Arc::clone(&entry));
                 self.members.set_away(&entry, self.last_used);
             } else {
-                self.presence.arrive(&entry.user);
+                self.presence.arrive(&entry.user());
                 self.members.add(entry);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use collabflow_protocol::event::ServerEvent;
+use collabflow_protocol::{event::ServerEvent, id::TaskId};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
     key::RoomKey,
     node::{Refusal, Settings},
     session::reply::Reply,
+    store::Seen,
 };
 
 /// How long a room that nobody is in is kept, for the next one who needs it.
@@ -49,7 +50,33 @@ pub(crate) enum Command {
 pub(crate) enum Work {
     Change(Author, Kind, Reply),
     Announce(Author, Box<Announcement>, Reply),
+    /// Another program has changed a task, or made it for this user: what of it is news?
+    Elsewhere(TaskId, Seen),
     Post(Reply),
+}
+
+impl Work {
+    /// Whoever waits for it.
+    pub(super) fn into_reply(self) -> Reply {
+        match self {
+            Self::Change(.., reply) | Self::Announce(.., reply) | Self::Post(reply) => reply,
+            Self::Elsewhere(..) => Reply::nobody(),
+        }
+    }
+
+    /// Nobody waits for it any more. Who made a change was told that it was not made, and hears of it like everybody
+    /// else; who announces one has it, whatever becomes of the announcement.
+    pub(super) fn give_up(&mut self) -> Reply {
+        let reply = match self {
+            Self::Change(author, _, reply) => {
+                author.give_up();
+                reply
+            }
+            Self::Announce(.., reply) | Self::Post(reply) => reply,
+            Self::Elsewhere(..) => return Reply::nobody(),
+        };
+        std::mem::replace(reply, Reply::nobody())
+    }
 }
 
 #[derive(Debug)]
@@ -155,6 +182,12 @@ impl RoomState {
                 self.awaiting.push((read, done));
                 self.read_membership(read, now);
             }
+            RoomMessage::UserChanged(user) => self.presence.rename(user),
+            RoomMessage::Elsewhere(task, seen) => self.look_elsewhere(task, seen, now),
+            RoomMessage::Resync(done) => {
+                self.tell_to_reload();
+                self.effects.push(Effect::Confirm(done));
+            }
             RoomMessage::Close(done) => self.close(done),
         }
     }
@@ -164,10 +197,12 @@ impl RoomState {
         if self.read_again_at.take_if(|at| *at <= now).is_some() {
             self.read_membership(self.access.next_read(), now);
         }
+        self.let_type(now);
         self.tell_gone(now);
         self.tell_crowd(now);
         self.tell_typing_ended(now);
         self.tell_overdue(now);
+        self.refuse_overdue(now);
         self.ledger.told.prune(now);
     }
 
@@ -180,11 +215,23 @@ impl RoomState {
             self.typing.next_deadline(),
             self.ledger.told.next_deadline(),
             self.read_again_at,
+            self.types_by(),
+            self.ledger
+                .pipeline
+                .waits_since()
+                .map(|since| since + self.settings.store_timeout),
             idle,
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Something was missed, and nobody knows what.
+    pub(super) fn tell_to_reload(&mut self) {
+        let room = self.key.to_string();
+        self.tell(ServerEvent::RoomResync { room }, Audience::All);
+        self.tell_everybody();
     }
 
     /// Whether nobody would miss the room.

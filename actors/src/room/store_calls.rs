@@ -87,6 +87,7 @@ impl StoreCalls {
                     task,
                     patch,
                     expected,
+                    announces,
                 },
             ) => {
                 let subtask_ids = patch
@@ -103,13 +104,14 @@ impl StoreCalls {
                         patch,
                         subtask_ids,
                         expected,
+                        announces,
                         now,
                         random,
                     })
                     .map_ok(Answer::Changed)
                     .boxed()
             }
-            (RoomKey::Project(project), Request::MoveTask(command)) => {
+            (RoomKey::Project(project), Request::MoveTask(command, announces)) => {
                 let (now, random) = (now(), rand::random());
                 let collabflow_protocol::event::MoveCommand {
                     task: id,
@@ -124,6 +126,7 @@ impl StoreCalls {
                         to,
                         index,
                         expected,
+                        announces,
                         now,
                         random,
                     })
@@ -134,9 +137,9 @@ impl StoreCalls {
                 .delete_task(project, task)
                 .map_ok(move |found| Answer::Deleted(task, found.map(Box::new)))
                 .boxed(),
-            (_, Request::LookUp(task)) => store
-                .placed_task(task)
-                .map_ok(|found| Answer::Found(found.map(|(task, index)| (Box::new(task), index))))
+            (RoomKey::Project(project), Request::LookUp(task, claim)) => store
+                .announced(project, task, claim, now())
+                .map_ok(Answer::Found)
                 .boxed(),
             (RoomKey::Chat(channel), Request::Post { draft, sender }) => {
                 self.post(channel, sender, draft)

@@ -6,6 +6,7 @@ mod away;
 mod given_up;
 mod in_flight;
 mod membership;
+mod news;
 mod order;
 mod overtaken;
 mod recovery;
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     node::{Caller, Echo},
     session::{entry::SessionEntry, reply::Reply},
+    store::Announced,
 };
 
 /// A room with two tabs of user 1 and one of user 2, told of nothing yet.
@@ -91,9 +93,13 @@ fn ask_by_page(room: &mut TestRoom, n: u8, command: TaskCommand) {
 
 fn found(room: &mut TestRoom, task: &Task) {
     assert!(
-        matches!(room.asked()[0].1, Request::LookUp(_)),
+        matches!(room.asked()[0].1, Request::LookUp(..)),
         "{:?}",
         room.asked()
     );
-    room.answer(Answer::Found(Some((Box::new(task.clone()), 0))));
+    room.answer(Answer::Found(Announced::Stored {
+        task: Box::new(task.clone()),
+        index: 0,
+        news: Vec::new(),
+    }));
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use collabflow_protocol::{id::UserId, model::UserBrief};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::{
     id::{PrivateId, SessionId},
@@ -21,7 +21,8 @@ pub(crate) struct SessionEntry {
     pub(crate) pid: PrivateId,
     /// The secret by which the client came back. It knows no other until it has read the answer to its CONNECT.
     pub(crate) former_pid: Option<PrivateId>,
-    pub(crate) user: Arc<UserBrief>,
+    user_id: UserId,
+    user: RwLock<Arc<UserBrief>>,
     pub(crate) outbox: Arc<Outbox>,
     rooms: Mutex<Rooms>,
 }
@@ -107,7 +108,8 @@ impl SessionEntry {
             id: SessionId::random(),
             pid: PrivateId::random(),
             former_pid,
-            user,
+            user_id: user.id,
+            user: RwLock::new(user),
             outbox,
             rooms: Mutex::new(rooms),
         }
@@ -139,7 +141,17 @@ impl SessionEntry {
     }
 
     pub(crate) fn user_id(&self) -> UserId {
-        self.user.id
+        self.user_id
+    }
+
+    /// Its user, as events name it now.
+    pub(crate) fn user(&self) -> Arc<UserBrief> {
+        Arc::clone(&self.user.read())
+    }
+
+    /// Its user has another name or email from now on.
+    pub(crate) fn rename(&self, user: Arc<UserBrief>) {
+        *self.user.write() = user;
     }
 
     /// The rooms it is in now, or is to get back.

@@ -5,7 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use collabflow_protocol::{
     id::{ChannelId, MessageId, ObjectId, ProjectId, SubtaskId, TaskId, UserId, WorkspaceId},
     model::{
-        Message, MessageDraft, Project, Role, Status, Task, TaskDraft, TaskPatch, User, Workspace,
+        Message, MessageDraft, Project, Role, Status, Task, TaskDraft, TaskField, TaskPatch, User,
+        Workspace,
     },
     time::Timestamp,
 };
@@ -215,6 +216,8 @@ pub struct TaskChange {
     pub subtask_ids: Vec<ObjectId>,
     /// The version it must have.
     pub expected: Option<u64>,
+    /// Where it changes nothing, it may announce what another program has stored: see [`TaskOutcome::News`].
+    pub announces: bool,
     /// When.
     pub now: Timestamp,
     /// For the tail of its position.
@@ -234,6 +237,8 @@ pub struct TaskMove {
     pub index: Option<u64>,
     /// The version it must have.
     pub expected: Option<u64>,
+    /// As in [`TaskChange`].
+    pub announces: bool,
     /// When.
     pub now: Timestamp,
     /// For the tail of its position.
@@ -254,12 +259,67 @@ pub enum TaskOutcome {
     },
     /// It was so already; nothing was written.
     Unchanged(Box<Task>),
+    /// It was so already, by another program and for at most a minute, and nobody has been told: that is claimed by this
+    /// call, as [`super::Store::announced`] does.
+    News {
+        /// As it is now.
+        task: Box<Task>,
+        /// Its index in its column.
+        index: u64,
+        /// The fields that are to be told now.
+        news: Vec<TaskField>,
+    },
     /// It has another version than the expected one.
     Conflict(Box<Task>),
     /// There is no such task in that project.
     NotFound,
     /// The new assignee is no member of the project.
     NotMember,
+}
+
+/// What an announcement says has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// These fields of a task.
+    Fields(Vec<TaskField>),
+    /// Nobody says so, but the database: whatever has changed, however long ago.
+    Seen,
+    /// The task is gone.
+    Deleted,
+}
+
+/// What is stored of an announced task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Announced {
+    /// It is there.
+    Stored {
+        /// As it is now.
+        task: Box<Task>,
+        /// Its index in its column.
+        index: u64,
+        /// The fields that are to be told now: another program has changed them.
+        news: Vec<TaskField>,
+    },
+    /// It is not there.
+    Gone {
+        /// Whether that is to be told now.
+        is_news: bool,
+    },
+}
+
+impl Announced {
+    /// What a store has that nobody else writes.
+    #[must_use]
+    pub fn known(found: Option<(Task, u64)>) -> Self {
+        match found {
+            Some((task, index)) => Self::Stored {
+                task: Box::new(task),
+                index,
+                news: Vec::new(),
+            },
+            None => Self::Gone { is_news: false },
+        }
+    }
 }
 
 /// A new message.

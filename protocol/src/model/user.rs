@@ -99,7 +99,7 @@ pub struct Registration {
 /// What `POST /api/auth/login` takes.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// Lower case.
+    /// As typed: old accounts may differ in nothing but the case of their emails.
     pub email: String,
     /// As typed.
     pub password: String,
@@ -140,7 +140,7 @@ impl Credentials {
     /// `validation_failed` with every bad field.
     pub fn parse(body: &Map<String, Value>, unknown: Unknown) -> Result<Self, ClientError> {
         let mut fields = Fields::new(body);
-        let email = fields.required_text("email", 1..=254).to_lowercase();
+        let email = fields.required_text("email", 1..=254);
         let password = fields.required_password("password", 0..=usize::MAX);
         fields.finish(unknown)?;
         Ok(Self { email, password })
@@ -158,5 +158,23 @@ impl UserPatch {
         let avatar = fields.clearable_text("avatar", 2_048);
         fields.finish(unknown)?;
         Ok(Self { name, avatar })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_new_email_is_lower_case_and_one_to_log_in_with_stays_as_typed() {
+        let body =
+            json!({ "name": "Ada", "email": " Ada@X.Example ", "password": "correct horse" });
+        let body = body.as_object().expect("an object");
+        let new = Registration::parse(body, Unknown::Ignore).expect("valid");
+        assert_eq!(new.email, "ada@x.example");
+        let known = Credentials::parse(body, Unknown::Ignore).expect("valid");
+        assert_eq!(known.email, "Ada@X.Example");
     }
 }

@@ -96,6 +96,19 @@ async fn without_a_hash_no_password_is_right() {
     }
 }
 
+#[tokio::test]
+async fn a_hash_of_an_absurd_cost_is_not_tried() {
+    let hash = |cost: u32| Scheme::Bcrypt.nobody().replacen("10", &cost.to_string(), 1);
+    assert!(!is_too_costly(&hash(BCRYPT_COST)) && !is_too_costly(&hash(16)));
+    for cost in [17, 31] {
+        assert!(is_too_costly(&hash(cost)), "{cost}");
+        assert_eq!(verify("x", &hash(cost)), None, "{cost}");
+    }
+    let passwords = Passwords::new(Scheme::Bcrypt);
+    let answer = passwords.verify("x".into(), Some(hash(31))).await;
+    assert_eq!(answer, Ok(false));
+}
+
 /// Else the time of a login would tell whether the email has an account.
 #[test]
 fn the_hash_of_nobody_costs_what_ours_cost() {

@@ -76,7 +76,7 @@ impl Speaker {
         token: Option<&str>,
         rules: Rules<'_>,
     ) -> Result<Option<Timestamp>, ClientError> {
-        let expires_at = rules.auth.renew(token, self.session.user().id)?;
+        let expires_at = rules.auth.renew(token, self.session.user_id())?;
         rules.live_until(expires_at);
         Ok(expires_at)
     }

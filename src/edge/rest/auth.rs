@@ -59,7 +59,8 @@ pub(super) async fn register(request: Request) -> Answer {
 pub(super) async fn login(request: Request) -> Answer {
     let rest = &request.rest;
     let Credentials { email, password } = Credentials::parse(&request.body, request.unknown())?;
-    rest.sign_ins.log_in(request.address(), &email)?;
+    rest.sign_ins
+        .log_in(request.address(), &email.to_lowercase())?;
     let account = rest
         .node
         .store()
@@ -103,16 +104,13 @@ pub(super) async fn me(_: Request, user: User) -> Answer {
 
 pub(super) async fn update_me(request: Request, user: User) -> Answer {
     let patch = UserPatch::parse(&request.body, request.unknown())?;
-    let updated = request
-        .rest
-        .node
-        .store()
-        .update_user(user.id, patch, now())
-        .await;
-    let updated = updated.map_err(ClientError::from)?;
-    Ok(answer::ok(
-        &updated.ok_or_else(|| ClientError::not_found("User not found"))?,
-    ))
+    let node = &request.rest.node;
+    let updated = node.store().update_user(user.id, patch, now()).await;
+    let updated = updated
+        .map_err(ClientError::from)?
+        .ok_or_else(|| ClientError::not_found("User not found"))?;
+    node.user_changed((&updated).into());
+    Ok(answer::ok(&updated))
 }
 
 fn welcome<'a>(rest: &Rest, user: &'a User) -> Welcome<'a> {

@@ -42,7 +42,7 @@ pub(super) fn by_email(db: &Connection, email: &str) -> Result<Option<User>> {
 pub(super) fn account(db: &Connection, email: &str) -> Result<Option<Account>> {
     let sql = "SELECT u.id, u.name, u.email, u.avatar, a.password_hash
         FROM accounts a JOIN users u ON u.id = a.user WHERE a.email = ?1";
-    one(db, sql, [email], |columns| {
+    one(db, sql, [email.to_lowercase()], |columns| {
         Ok(Account {
             user: read(columns)?,
             password_hash: columns.value()?,

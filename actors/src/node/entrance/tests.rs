@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod rejoin;
+mod renamed;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -140,14 +141,14 @@ impl Line {
         heard
     }
 
-    async fn join(&self, project: ProjectId) {
+    async fn join(&self, project: ProjectId) -> Vec<String> {
         let inbound = Inbound {
             name: "join:project".into(),
             event: Ok(Request::Event(ClientEvent::Join(Scope::Project(project)))),
             ack: Some(AckId::Number(1)),
         };
         self.session.receive(Box::new(inbound)).await;
-        self.heard("431[").await;
+        self.heard("431[").await
     }
 }
 

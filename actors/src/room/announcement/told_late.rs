@@ -20,6 +20,7 @@ use crate::{
         told::{Change, Kind, Latest},
     },
     session::reply::{Done, Reply},
+    store::Announced,
 };
 
 impl RoomState {
@@ -31,23 +32,33 @@ impl RoomState {
         answer: Answer,
         now: Instant,
     ) {
-        let (found, index) = match answer {
-            Answer::Found(found) => found.unzip(),
+        let announced = match answer {
+            Answer::Found(announced) => announced,
             other => return self.refuse_failed(reply, other),
         };
         let task = announcement.task();
         let Some(sender) = author.session() else {
             return self.refuse(reply, no_such_task());
         };
+        let (found, index, news) = match announced {
+            Announced::Stored { task, index, news } => {
+                (Some(Arc::<Task>::from(task)), Some(index), news)
+            }
+            Announced::Gone { is_news } => {
+                if is_news {
+                    self.tell_gone_elsewhere(author, task);
+                }
+                (None, None, Vec::new())
+            }
+        };
         let is_elsewhere = found
             .as_ref()
             .is_some_and(|found| Some(found.project) != self.project());
-        // What the room has told last is what the members know; the store may be ahead of it already.
-        let present = match self.ledger.told.latest(task) {
-            Some(Latest::Stored(task)) => Some(Arc::clone(task)),
-            Some(Latest::Deleted(_)) => None,
-            None => found.filter(|_| !is_elsewhere).map(Arc::from),
-        };
+        let present = found.filter(|_| !is_elsewhere);
+        if let (Some(present), false) = (&present, news.is_empty()) {
+            let place = (present, index.unwrap_or(0));
+            self.tell_news(author, announcement.into(), place, &news, now);
+        }
         if let Announcement::Deleted(_) = announcement {
             if is_elsewhere {
                 return self.refuse(reply, no_such_task());
@@ -74,7 +85,7 @@ impl RoomState {
         present: Option<(&Arc<Task>, u64)>,
         now: Instant,
     ) {
-        let (user, task) = (author.user().id, announcement.task());
+        let (user, task) = (author.user_id(), announcement.task());
         let others: Vec<_> = self
             .members
             .of_user(user)
@@ -117,7 +128,7 @@ impl RoomState {
         now: Instant,
     ) {
         let told = &self.ledger.told;
-        let user = author.user().id;
+        let user = author.user_id();
         // The page has applied the answer to its REST change, which had the whole task as it was then.
         let base = match announcement {
             Announcement::Created(_, whole) | Announcement::UpdatedWhole(_, whole) => whole.version,
@@ -134,7 +145,14 @@ impl RoomState {
             let since = told
                 .of_task(present.id)
                 .filter(|change| change.task.version > base);
-            fields.extend(since.flat_map(|change| change.fields.iter().copied()));
+            // What a whole task says, and says rightly, its page has.
+            let is_wrong =
+                |field: &TaskField| !announcement.is_whole() || !announcement.clears(*field);
+            fields.extend(
+                since
+                    .flat_map(|change| change.fields.iter().copied())
+                    .filter(is_wrong),
+            );
             // An answer does not show what a change has cleared: a page that merges it keeps the old value.
             let cleared = told
                 .of_task(present.id)
@@ -147,8 +165,8 @@ impl RoomState {
         let by = told
             .of_task(present.id)
             .next_back()
-            .map_or_else(|| author.user(), |change| &change.author);
-        let by = (**by).clone();
+            .map_or_else(|| author.user(), |change| Arc::clone(&change.author));
+        let by = (*by).clone();
         let mut events = Vec::new();
         if let Announcement::Moved(command) = announcement {
             let place = [TaskField::Status, TaskField::Position];
@@ -182,7 +200,7 @@ impl RoomState {
         sender: SessionId,
         now: Instant,
     ) {
-        let (user, task) = (author.user().id, announcement.task());
+        let (user, task) = (author.user_id(), announcement.task());
         let Announcement::Created(..) = announcement else {
             return;
         };

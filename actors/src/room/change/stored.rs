@@ -21,7 +21,7 @@ use crate::{
 
 impl RoomState {
     /// A change is stored: it is told, and remembered. A change of nothing is only remembered.
-    pub(super) fn stored(
+    pub(in crate::room) fn stored(
         &mut self,
         author: &Author,
         kind: Kind,
@@ -36,7 +36,7 @@ impl RoomState {
         );
         let mut change = Change {
             at: now,
-            author: Arc::clone(author.user()),
+            author: author.user(),
             by_rest: matches!(author, Author::Rest(..)),
             from: before.unwrap_or(after).status.clone(),
             fields,

@@ -76,7 +76,7 @@ impl Crush {
         self.pass(pause);
         let client = &mut self.clients[at];
         client.entry = if recovers {
-            let user = Arc::clone(&old.user);
+            let user = old.user();
             SessionEntry::renewed(&old, user, Outbox::for_tests(), |_| true)
         } else {
             successor(&old)

@@ -13,7 +13,7 @@ use crate::{
     node::Refusal,
     room::effect::{Answer, Audience, Request},
     session::reply::Done,
-    store::TaskOutcome,
+    store::{Announced, TaskOutcome},
 };
 
 fn told(events: &[Value]) -> Vec<(&str, &Value, Option<u64>)> {
@@ -138,7 +138,11 @@ async fn a_drag_by_patch_is_announced_as_a_move_from_where_the_task_was() {
         expected: None,
     };
     room.by_socket(&page, TaskCommand::Move(command));
-    room.answer(Answer::Found(Some((Box::new(after), 4))));
+    room.answer(Answer::Found(Announced::Stored {
+        task: Box::new(after),
+        index: 4,
+        news: Vec::new(),
+    }));
     let events = room.heard_by(tab.id);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0][0], "task:moved");
@@ -158,7 +162,7 @@ async fn a_move_that_was_not_made_by_rest_is_written() {
         expected: None,
     };
     room.by_socket(&page, TaskCommand::Move(command));
-    assert!(matches!(room.asked()[0].1, Request::MoveTask(_)));
+    assert!(matches!(room.asked()[0].1, Request::MoveTask(..)));
 }
 
 #[tokio::test]
@@ -235,7 +239,7 @@ async fn a_delete_of_what_is_stored_nowhere_is_an_announcement() {
     room.answer(Answer::Deleted(TASK, Some(Box::new(task(1, "gone")))));
     room.take_told();
     room.by_socket(&page, TaskCommand::Delete { task: TASK });
-    room.answer(Answer::Found(None));
+    room.answer(Answer::Found(Announced::Gone { is_news: false }));
     assert_eq!(told(&room.heard_by(tab.id)).len(), 1);
     assert!(matches!(room.take_answered().last(), Some(Ok(Done::Plain))));
 }
@@ -244,7 +248,7 @@ async fn a_delete_of_what_is_stored_nowhere_is_an_announcement() {
 async fn an_update_of_a_task_that_is_gone_is_not_found() {
     let (mut room, [page, ..]) = two_tabs();
     room.by_socket(&page, whole(&task(1, "gone")));
-    room.answer(Answer::Found(None));
+    room.answer(Answer::Found(Announced::Gone { is_news: false }));
     let answered = room.take_answered();
     assert!(
         matches!(answered.last(), Some(Err(Refusal::Error(error))) if error.code == ErrorCode::NotFound)
@@ -259,6 +263,6 @@ async fn a_page_that_adds_a_task_after_somebody_deleted_it_is_told_so() {
     room.answer(Answer::Deleted(TASK, Some(Box::new(task(1, "made")))));
     room.take_told();
     room.by_socket(&page, created(&task(1, "made")));
-    room.answer(Answer::Found(None));
+    room.answer(Answer::Found(Announced::Gone { is_news: false }));
     assert_eq!(told(&room.heard_by(page.id))[0].0, "task:deleted");
 }

@@ -4,11 +4,53 @@ use std::sync::Arc;
 
 use tokio::time::Duration;
 
-use super::{TestRoom, session, successor, two_tabs};
+use collabflow_protocol::model::UserBrief;
+
+use super::{TestRoom, patch, session, successor, task, title, two_tabs, user};
 use crate::{
-    room::message::{Departure, RoomMessage},
-    session::reply::Reply,
+    room::{
+        effect::Answer,
+        message::{Departure, RoomMessage},
+    },
+    session::reply::{Done, Reply},
+    store::TaskOutcome,
 };
+
+#[tokio::test]
+async fn a_user_with_a_new_name_has_it_in_what_is_told_from_then_on() {
+    let (mut room, [one, _, other]) = two_tabs();
+    let renamed = Arc::new(UserBrief {
+        name: "Renamed".into(),
+        ..(*user(1)).clone()
+    });
+    one.rename(Arc::clone(&renamed));
+    room.send(RoomMessage::UserChanged(Arc::clone(&renamed)));
+    room.send(RoomMessage::UserChanged(user(9)));
+    assert_eq!(
+        room.take_told(),
+        [],
+        "that it has changed is told to nobody"
+    );
+
+    room.by_socket(&one, patch(title("Two")));
+    room.answer(Answer::Changed(TaskOutcome::Changed {
+        before: Box::new(task(1, "One")),
+        after: Box::new(task(2, "Two")),
+        index: 0,
+    }));
+    let events = room.heard_by(other.id);
+    assert_eq!(events[0][1]["updatedBy"]["name"], "Renamed");
+
+    room.take_answered();
+    room.join(&session(3));
+    let answered = room.take_answered();
+    let [Ok(Done::Users(users))] = &answered[..] else {
+        panic!("{answered:?}");
+    };
+    let mut names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Renamed", "User 2", "User 3"]);
+}
 
 #[tokio::test]
 async fn a_session_that_is_back_takes_its_seat_and_the_user_never_left() {

@@ -6,7 +6,7 @@ use super::{TASK, patch, task, title, two_tabs};
 use crate::{
     room::effect::{Answer, Request},
     session::reply::Done,
-    store::TaskOutcome,
+    store::{Announced, TaskOutcome},
 };
 
 /// A delete of what is stored nowhere asks the store twice: what was asked meanwhile waits for its second answer.
@@ -22,8 +22,8 @@ async fn a_delete_of_an_unknown_task_is_acknowledged_before_what_came_after_it()
         index: 0,
     }));
     assert!(room.take_answered().is_empty());
-    assert!(matches!(room.asked()[0].1, Request::LookUp(_)));
-    room.answer(Answer::Found(None));
+    assert!(matches!(room.asked()[0].1, Request::LookUp(..)));
+    room.answer(Answer::Found(Announced::Gone { is_news: false }));
     let answered = room.take_answered();
     assert!(
         matches!(answered[..], [Ok(Done::Plain), Ok(Done::Task(_))]),

@@ -83,3 +83,27 @@ async fn typing_ends_where_the_room_breaks() {
     room.pass(Duration::from_secs(7));
     assert_eq!(told(&mut room, &other), [] as [bool; 0]);
 }
+
+/// The store is away: what nobody keeps goes on by what was known.
+#[tokio::test]
+async fn typing_waits_only_a_moment_for_memberships_that_cannot_be_read() {
+    let (mut room, other) = channel();
+    let typist = session(1);
+    room.join(&typist);
+    room.take_told();
+    room.pass(Duration::from_secs(10));
+    room.holds_reads = true;
+    types(&mut room, &typist);
+    assert!(told(&mut room, &other).is_empty());
+    room.pass(Duration::from_millis(500));
+    assert_eq!(told(&mut room, &other), [true]);
+    let away = crate::store::StoreError::Unavailable("away".into());
+    room.read(Err(away));
+    types(&mut room, &typist);
+    assert_eq!(told(&mut room, &other), [true]);
+    // Who was none before is none now.
+    let stranger = session(10);
+    types(&mut room, &stranger);
+    room.pass(Duration::from_millis(500));
+    assert!(told(&mut room, &other).is_empty());
+}

@@ -146,7 +146,7 @@ fn index_in(column: &[(Position, TaskId)], task: &Task) -> usize {
 }
 
 fn next_version(mut task: Task, now: Timestamp) -> Task {
-    task.version += 1;
+    task.version = task.version.saturating_add(1);
     task.updated_at = now.max(task.updated_at);
     task
 }

@@ -87,6 +87,7 @@ fn who_is_given_a_task_is_shown_as_others_see_them() {
         },
         subtask_ids: Vec::new(),
         expected: None,
+        announces: false,
         now: a_time(),
         random: 0,
     };

@@ -6,8 +6,10 @@ use super::stage::{Stage, found, ok};
 
 super::cases![
     an_account_is_found_by_id_and_by_email,
+    an_account_is_found_by_its_email_in_any_case,
     an_email_has_one_account,
     who_is_not_known_is_not_found,
+    emails_that_only_look_alike_are_different,
     a_hash_is_replaced_only_where_it_is_still_the_old_one,
     a_user_changes_its_name_and_avatar,
 ];
@@ -30,6 +32,14 @@ async fn an_account_is_found_by_id_and_by_email(stage: Stage) {
     assert_eq!(account.password_hash, "hash of Ada");
 }
 
+async fn an_account_is_found_by_its_email_in_any_case(stage: Stage) {
+    let ada = stage.account("Ada").await;
+    for typed in ["Ada@Example.com", "ADA@EXAMPLE.COM", "ada@example.com"] {
+        let account = found(stage.store.account(typed.into())).await;
+        assert_eq!(account.user, ada, "{typed}");
+    }
+}
+
 async fn an_email_has_one_account(stage: Stage) {
     let first = stage.account("Ada").await;
     let second = stage.new_account("Ada");
@@ -49,6 +59,16 @@ async fn who_is_not_known_is_not_found(stage: Stage) {
     let patch = UserPatch::default();
     let answer = stage.store.update_user(stage.id(), patch, stage.now());
     assert_eq!(ok(answer).await, None);
+}
+
+async fn emails_that_only_look_alike_are_different(stage: Stage) {
+    let mut account = stage.new_account("Ada");
+    account.email = "strasse@example.com".into();
+    ok(stage.store.register(account)).await;
+    for other in ["stra\u{df}e@example.com", "str\u{ad}asse@example.com"] {
+        assert!(ok(stage.store.account(other.into())).await.is_none());
+        assert_eq!(ok(stage.store.user_by_email(other.into())).await, None);
+    }
 }
 
 async fn a_hash_is_replaced_only_where_it_is_still_the_old_one(stage: Stage) {

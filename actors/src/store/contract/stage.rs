@@ -174,6 +174,7 @@ impl Stage {
             subtask_ids: patch.subtasks.iter().flatten().map(|_| self.id()).collect(),
             patch,
             expected: None,
+            announces: false,
             now: self.now(),
             random: rand::random(),
         }
@@ -195,6 +196,7 @@ impl Stage {
             to,
             index,
             expected: None,
+            announces: false,
             now: self.now(),
             random: rand::random(),
         }

@@ -27,7 +27,7 @@ impl State {
     }
 
     pub(super) fn account(&self, email: &str) -> Option<Account> {
-        let (id, password_hash) = self.accounts.get(email)?;
+        let (id, password_hash) = self.accounts.get(&email.to_lowercase())?;
         Some(Account {
             user: self.user(*id)?,
             password_hash: password_hash.clone(),
