@@ -19,7 +19,7 @@ fn documents() -> Vec<(String, Vec<Document>)> {
 }
 
 /// Puts them into an empty database.
-async fn load(database: &Database) {
+pub(crate) async fn load(database: &Database) {
     for (collection, documents) in documents() {
         database
             .collection::<Document>(&collection)

@@ -1,7 +1,14 @@
 //! What needs a real service beside us: MongoDB as a process of its own.
 
+mod contract;
+mod faults;
 mod fixture;
+mod interrupted;
 mod mongod;
+mod odd_documents;
+mod old_database;
+mod outage;
+mod queries;
 
 use mongodb::bson::{Document, doc};
 

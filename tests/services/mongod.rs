@@ -54,24 +54,33 @@ impl Mongod {
         server
     }
 
-    /// Where it is, without a database.
-    pub(crate) fn uri(&self) -> String {
-        match self.deployment {
-            Deployment::Standalone => format!("mongodb://127.0.0.1:{}/", self.port),
-            Deployment::ReplicaSet => {
-                format!("mongodb://127.0.0.1:{}/?replicaSet={SET}", self.port)
-            }
-        }
+    /// Where a database of it is.
+    pub(crate) fn uri_of(&self, database: &str) -> String {
+        let options = match self.deployment {
+            Deployment::Standalone => String::new(),
+            Deployment::ReplicaSet => format!("?replicaSet={SET}"),
+        };
+        format!("mongodb://127.0.0.1:{}/{database}{options}", self.port)
     }
 
     /// A client of its own, which looks for a server for as long as one may take to start.
     pub(crate) async fn client(&self) -> Client {
-        client(&self.uri()).await
+        client(&self.uri_of("")).await
     }
 
     /// Ends it at once, as a crash does (SIGKILL).
     pub(crate) fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// Stops it where it stands (SIGSTOP): connections stay open, and nothing answers.
+    pub(crate) fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn thaw(&self) {
+        self.process.signal("CONT");
     }
 
     /// Starts it again on the same port and data, and waits until it takes writes.
@@ -114,6 +123,14 @@ impl Mongod {
 struct Running(Child);
 
 impl Running {
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.0.id().to_string()])
+            .status()
+            .expect("kill is there");
+        assert!(status.success(), "kill -s {name}: {status}");
+    }
+
     fn kill(&mut self) {
         // An error says that it has ended already.
         let _ = self.0.kill();
@@ -173,6 +190,8 @@ fn spawn(deployment: Deployment, folder: &Path, port: u16) -> Child {
         .args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()])
         .args(["--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"])
         .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+        // Lets a test make commands fail.
+        .args(["--setParameter", "enableTestCommands=1"])
         .arg("--dbpath")
         .arg(folder)
         .arg("--logpath")
