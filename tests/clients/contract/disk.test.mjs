@@ -5,11 +5,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, it } from "node:test";
+import { after, it as test } from "node:test";
 import { eventually } from "../lib/eventually.mjs";
 import { binary, startServer } from "../lib/server.mjs";
+import { notEmbedded } from "../lib/store.mjs";
 import { connect } from "./client.mjs";
 import { Board, people, seated } from "./support.mjs";
+
+const it = (name, body) => test(name, { skip: notEmbedded }, body);
 
 /** Kilobytes that a file of the server may have: little more than an empty store takes. */
 const ROOM = 1_000;

@@ -6,7 +6,7 @@ import jwt from "jsonwebtoken";
 import { Rest } from "../lib/rest.mjs";
 import { SECRET, mintToken, objectId } from "../lib/tokens.mjs";
 import { connect } from "./client.mjs";
-import { Board, OBJECT_ID, people, registered, serve } from "./support.mjs";
+import { Board, OBJECT_ID, people, registered, seated, serve } from "./support.mjs";
 
 const server = await serve();
 const anybody = new Rest(server.url);
@@ -168,6 +168,21 @@ describe("/api/auth/me", () => {
     assert.deepEqual(await ada.rest.get("/api/auth/me"), changed);
     const workspace = await ada.rest.post("/api/workspaces", { name: "Works" });
     assert.deepEqual(workspace.members, [{ user: changed, role: "owner" }]);
+  });
+
+  it("PATCH renames who is connected, in what is told from then on", async () => {
+    const [ada, ben] = [await registered(server, "Ada"), await registered(server, "Ben")];
+    const board = await Board.of(ada, ben);
+    const [adas, bens] = await seated(board, [ada, ben]);
+    await board.chat(adas, bens);
+    await ben.rest.patch("/api/auth/me", { name: "Benjamin" });
+    const face = { ...ben.face, name: "Benjamin" };
+    await bens.do("chat:typing", { channelId: board.channel._id, isTyping: true });
+    assert.deepEqual((await adas.next("chat:userTyping")).user, face, "and nothing has come before it");
+    await bens.do("task:create", { projectId: board.id, task: { title: "By Benjamin" } });
+    assert.deepEqual((await adas.next("task:created")).createdBy, face);
+    const { users } = await adas.do("join:project", board.id);
+    assert.deepEqual(users.find(({ _id }) => _id === ben._id), face);
   });
 
   it("names bad fields", async () => {

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inTime } from "./eventually.mjs";
+import { freshStore } from "./store.mjs";
 import { SECRET } from "./tokens.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -39,10 +40,15 @@ export class Server {
     this.env = env;
   }
 
-  /** Starts the binary with `env` alone beside PORT, JWT_SECRET and CLIENT_URL, its data in a new temporary folder. */
-  static async start(env = {}, command = [binary()]) {
+  /**
+   * Starts the binary with `env` alone beside PORT, JWT_SECRET and CLIENT_URL, its data in a new temporary folder or in
+   * whatever store COLLABFLOW_STORE names. Another `command` keeps its data where it likes.
+   */
+  static async start(env = {}, command) {
+    const store = command || "MONGODB_URI" in env ? {} : await freshStore();
     const folder = await mkdtemp(join(tmpdir(), "collabflow-"));
-    const server = new Server(command, folder, { JWT_SECRET: SECRET, CLIENT_URL: "http://localhost:3000", ...env });
+    const settings = { JWT_SECRET: SECRET, CLIENT_URL: "http://localhost:3000", ...store, ...env };
+    const server = new Server(command ?? [binary()], folder, settings);
     await server.#launch();
     return server;
   }
