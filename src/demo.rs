@@ -31,7 +31,7 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What can be used now.
 pub struct Demo {
-    folder: String,
+    place: String,
     workspace: WorkspaceId,
     project: ProjectId,
     channel: ChannelId,
@@ -39,7 +39,7 @@ pub struct Demo {
 
 impl fmt::Display for Demo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "The demo is ready in {}.", self.folder)?;
+        writeln!(f, "The demo is ready in {}.", self.place)?;
         writeln!(f, "\nLogins, for POST /api/auth/login:")?;
         for (name, email) in USERS {
             writeln!(f, "  {name:<6} {email:<20} password: {PASSWORD}")?;
@@ -55,7 +55,8 @@ impl fmt::Display for Demo {
 /// # Errors
 /// When the store cannot be opened or written.
 pub async fn run(config: &Config) -> anyhow::Result<Demo> {
-    let opened = Opened::open(&config.place()).await?;
+    let place = config.place();
+    let opened = Opened::open(&place).await?;
     let filler = Filler {
         store: &*opened.store(),
         passwords: Passwords::new(config.password_scheme()),
@@ -65,7 +66,7 @@ pub async fn run(config: &Config) -> anyhow::Result<Demo> {
     let (workspace, project, channel) = filler.fill().await?;
     opened.close().await;
     Ok(Demo {
-        folder: config.data.dir.display().to_string(),
+        place: place.to_string(),
         workspace,
         project,
         channel,

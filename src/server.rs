@@ -74,7 +74,9 @@ impl Server {
     /// When the data cannot be opened, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         telemetry::metrics::install();
-        let opened = Opened::open(&config.place()).await?;
+        let place = config.place();
+        let opened = Opened::open(&place).await?;
+        tracing::info!("documents are in {place}");
         let store = opened.store();
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
         let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));

@@ -1,6 +1,6 @@
 //! The store that the configuration asks for.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use collabflow_actors::{directory::Directory, store::Store};
 use tokio::task::JoinHandle;
@@ -14,6 +14,16 @@ pub enum Place {
     Embedded(PathBuf),
     /// In MongoDB.
     Mongo(MongoOptions),
+}
+
+/// As a person would look for it, without names and passwords of an address.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(path) => write!(f, "{}", path.display()),
+            Self::Mongo(options) => write!(f, "{}", options.whereabouts()),
+        }
+    }
 }
 
 /// A store that is open.

@@ -7,7 +7,9 @@ use mongodb::{
     Client, Database,
     bson::{Document, doc},
     error::{Error, ErrorKind},
-    options::{Acknowledgment, ClientOptions, ConnectionString, DatabaseOptions, WriteConcern},
+    options::{
+        Acknowledgment, ClientOptions, ConnectionString, DatabaseOptions, HostInfo, WriteConcern,
+    },
 };
 
 /// Mongoose's choice where the address names no database.
@@ -36,6 +38,22 @@ impl Options {
     #[must_use]
     pub fn is_address(uri: &str) -> bool {
         ConnectionString::parse(uri).is_ok()
+    }
+
+    /// The servers and the database, without what else the address holds.
+    #[must_use]
+    pub fn whereabouts(&self) -> String {
+        let Ok(address) = ConnectionString::parse(&self.uri) else {
+            return "MongoDB".to_owned();
+        };
+        let database = address.default_database.as_deref();
+        let database = database.unwrap_or(DEFAULT_DATABASE);
+        let hosts = match address.host_info {
+            HostInfo::HostIdentifiers(hosts) => hosts.iter().map(ToString::to_string).collect(),
+            HostInfo::DnsRecord(name) => vec![name],
+            _ => Vec::new(),
+        };
+        format!("MongoDB at {}, database {database}", hosts.join(","))
     }
 }
 
@@ -173,6 +191,29 @@ fn write_concern(asked: Option<WriteConcern>, is_replicated: bool) -> WriteConce
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_place_is_told_without_who_asks() {
+        let place = |uri: &str| {
+            let second = Duration::from_secs(1);
+            let options = Options {
+                uri: uri.to_owned(),
+                connect_timeout: second,
+                server_selection_timeout: second,
+                timeout: second,
+                pool_max: 1,
+            };
+            options.whereabouts()
+        };
+        assert_eq!(
+            place("mongodb://ada:pa55@one:27018,two/pm?replicaSet=rs&authSource=admin"),
+            "MongoDB at one:27018,two:27017, database pm"
+        );
+        assert_eq!(
+            place("mongodb+srv://ada:pa55@cluster.example.org/"),
+            "MongoDB at cluster.example.org, database test"
+        );
+    }
 
     #[test]
     fn what_is_answered_is_on_disk_and_on_most_members() {
