@@ -1,6 +1,7 @@
 //! What needs a real service beside us: MongoDB as a process of its own.
 
 mod contract;
+mod durable;
 mod faults;
 mod fixture;
 mod interrupted;

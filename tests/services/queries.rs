@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Everything that rooms and REST ask for, at least once.
-async fn ask_for_everything(store: &dyn Store) {
+pub(crate) async fn ask_for_everything(store: &dyn Store) {
     let ids = IdSource::default();
     let user: UserId = ids.next();
     let claims = User {
@@ -225,7 +225,7 @@ async fn ask_for_tasks(store: &dyn Store, ids: &IdSource, project: ProjectId, us
 }
 
 /// What the server has written down of each operation.
-async fn profile(database: &Database) -> Vec<Document> {
+pub(crate) async fn profile(database: &Database) -> Vec<Document> {
     let own = doc! { "ns": { "$not": { "$regex": "system\\.profile$" } } };
     let cursor = database.collection("system.profile").find(own).await;
     cursor

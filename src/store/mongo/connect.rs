@@ -40,6 +40,22 @@ impl Options {
         ConnectionString::parse(uri).is_ok()
     }
 
+    /// As the driver takes them. What the address says itself counts.
+    async fn driver(&self) -> Result<ClientOptions, Error> {
+        let mut driver = ClientOptions::parse(&self.uri).await?;
+        driver.app_name.get_or_insert_with(|| APP_NAME.to_owned());
+        driver.max_pool_size.get_or_insert(self.pool_max);
+        // A connection that hangs holds up those that wait behind it.
+        driver.connect_timeout.get_or_insert(self.timeout);
+        driver.max_connecting.get_or_insert(CONNECTING_MAX);
+        driver
+            .server_selection_timeout
+            .get_or_insert(self.server_selection_timeout);
+        // Its own writes are read by whoever made them, whatever the address prefers.
+        driver.selection_criteria = None;
+        Ok(driver)
+    }
+
     /// The servers and the database, without what else the address holds.
     #[must_use]
     pub fn whereabouts(&self) -> String {
@@ -103,21 +119,10 @@ pub(super) struct Connected {
 
 /// Finds the server, and asks what it is.
 pub(super) async fn connect(options: &Options) -> Result<Connected, ConnectError> {
-    let mut driver = ClientOptions::parse(&options.uri)
-        .await
-        .map_err(ConnectError::Address)?;
+    let mut driver = options.driver().await.map_err(ConnectError::Address)?;
     let hosts: Vec<_> = driver.hosts.iter().map(ToString::to_string).collect();
-    driver.app_name.get_or_insert_with(|| APP_NAME.to_owned());
-    // What the address says itself counts.
-    driver.max_pool_size.get_or_insert(options.pool_max);
-    // A connection that hangs holds up those that wait behind it.
-    driver.connect_timeout.get_or_insert(options.timeout);
-    driver.max_connecting.get_or_insert(CONNECTING_MAX);
-    let selection = driver
-        .server_selection_timeout
-        .get_or_insert(options.server_selection_timeout);
     let within = options.connect_timeout;
-    let usual = std::mem::replace(selection, within);
+    let usual = driver.server_selection_timeout.replace(within);
     let hello = hello(driver.clone()).await;
     let hello = hello.map_err(|error| match *error.kind {
         ErrorKind::Authentication { .. } => {
@@ -131,13 +136,11 @@ pub(super) async fn connect(options: &Options) -> Result<Connected, ConnectError
     })?;
     let is_replicated =
         hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-    driver.server_selection_timeout = Some(usual);
+    driver.server_selection_timeout = usual;
     let name = driver
         .default_database
         .clone()
         .unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
-    // Its own writes are read by whoever made them, whatever the address prefers.
-    driver.selection_criteria = None;
     let concern = write_concern(driver.write_concern.take(), is_replicated);
     let client = Client::with_options(driver).map_err(ConnectError::Address)?;
     let database = client.database_with_options(
@@ -192,19 +195,40 @@ fn write_concern(asked: Option<WriteConcern>, is_replicated: bool) -> WriteConce
 mod tests {
     use super::*;
 
+    fn options(uri: &str) -> Options {
+        Options {
+            uri: uri.to_owned(),
+            connect_timeout: Duration::from_secs(1),
+            server_selection_timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(3),
+            pool_max: 4,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_driver_does_as_it_is_configured_but_for_what_the_address_says() {
+        let configured = |uri: &'static str| async move {
+            let driver = options(uri).driver().await.expect("a good address");
+            assert_eq!(driver.selection_criteria, None, "reads go to the primary");
+            (
+                driver.max_pool_size,
+                driver.server_selection_timeout,
+                driver.connect_timeout,
+            )
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(
+            configured("mongodb://h/pm?readPreference=secondary").await,
+            (Some(4), seconds(2), seconds(3))
+        );
+        let said =
+            "mongodb://h/pm?maxPoolSize=9&serverSelectionTimeoutMS=8000&connectTimeoutMS=7000";
+        assert_eq!(configured(said).await, (Some(9), seconds(8), seconds(7)));
+    }
+
     #[test]
     fn its_place_is_told_without_who_asks() {
-        let place = |uri: &str| {
-            let second = Duration::from_secs(1);
-            let options = Options {
-                uri: uri.to_owned(),
-                connect_timeout: second,
-                server_selection_timeout: second,
-                timeout: second,
-                pool_max: 1,
-            };
-            options.whereabouts()
-        };
+        let place = |uri: &str| options(uri).whereabouts();
         assert_eq!(
             place("mongodb://ada:pa55@one:27018,two/pm?replicaSet=rs&authSource=admin"),
             "MongoDB at one:27018,two:27017, database pm"
