@@ -80,7 +80,9 @@ pub fn run() -> ExitCode {
             return fail(WRONG_USE, &error);
         }
         None => {
-            tracing::info!("REDIS_URL is not set: this node runs on its own");
+            if config.redis.url.is_none() {
+                tracing::info!("REDIS_URL is not set: this node runs on its own");
+            }
             block_on(server::serve(config))
         }
         Some(Command::Demo) => block_on(demo::run(&config)).and_then(|demo| answer(&demo)),

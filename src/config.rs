@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Scheme,
+    cluster::RedisOptions,
     edge::engine,
     store::{MongoOptions, Place},
 };
@@ -107,6 +108,22 @@ impl Config {
             .any(|network| network.contains(&peer))
     }
 
+    /// What joins this node to others, if anything does.
+    ///
+    /// # Errors
+    /// When the file of certificates cannot be read.
+    pub fn backplane(&self) -> std::io::Result<Option<RedisOptions>> {
+        let Some(url) = &self.redis.url else {
+            return Ok(None);
+        };
+        let ca = self.redis.ca_file.as_ref().map(std::fs::read).transpose()?;
+        Ok(Some(RedisOptions {
+            ca,
+            timeout: self.redis.timeout,
+            ..RedisOptions::new(url.expose().to_owned())
+        }))
+    }
+
     /// How new passwords are hashed: in a MongoDB so that the Node backend can read them, unless it need not.
     #[must_use]
     pub const fn password_scheme(&self) -> Scheme {
@@ -180,9 +197,16 @@ impl Config {
             ));
         }
         if self.redis.url.is_some() {
-            return Err(ConfigError::new(
-                "REDIS_URL (redis.url) is set, but this version runs as one node only: unset it",
-            ));
+            for (is_set, name) in [
+                (self.mongodb.uri.is_some(), "MONGODB_URI (mongodb.uri)"),
+                (self.auth.secret.is_some(), "JWT_SECRET (auth.secret)"),
+            ] {
+                if !is_set {
+                    return Err(ConfigError::new(format!(
+                        "REDIS_URL (redis.url) is set, but {name} is not: the nodes of a cluster share their data and their tokens"
+                    )));
+                }
+            }
         }
         Ok(())
     }

@@ -5,13 +5,13 @@ mod drain;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use collabflow_actors::{directory::Directory, node::Node};
+use collabflow_actors::{cluster::Joined, directory::Directory, node::Node};
 use collabflow_protocol::error::ClientError;
 use hyper::{Request, body::Incoming};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 use tower_service::Service as _;
@@ -19,6 +19,7 @@ use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 use crate::{
     auth::{self, Auth, Tokens},
+    cluster::RedisBackplane,
     config::Config,
     edge::{
         cors::Cors,
@@ -80,7 +81,8 @@ impl Server {
         let store = opened.store();
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
         let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
-        let node = Node::start(Arc::clone(&store), config.engine_settings()).await;
+        let joined = join(&config)?;
+        let node = Node::start_joined(Arc::clone(&store), config.engine_settings(), joined).await;
         let watching = if config.mongodb.watch {
             opened.watch(Directory::new(node.clone())).await?
         } else {
@@ -180,6 +182,26 @@ impl Server {
         self.counting.abort();
         Ok(())
     }
+}
+
+/// What joins this node to others, where it is one of several.
+fn join(config: &Config) -> anyhow::Result<Option<Joined>> {
+    let Some(options) = config.backplane().context("redis.ca_file cannot be read")? else {
+        return Ok(None);
+    };
+    let (sender, incoming) = mpsc::unbounded_channel();
+    let backplane = RedisBackplane::start(options, sender).context("REDIS_URL cannot be used")?;
+    Ok(Some(Joined {
+        backplane: Arc::new(backplane),
+        incoming,
+        name: name(config),
+    }))
+}
+
+/// What this node is called among others.
+fn name(config: &Config) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), config.server.port)
 }
 
 /// What answers requests: the routes, inside CORS.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use collabflow_protocol::{id::ObjectId, time::Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Makes ObjectIds that ascend: in one process each is greater than the ones before, whatever the clock does,
 /// and once told of an id of an earlier process ([`Self::pass`]), greater than that.
@@ -85,6 +86,19 @@ macro_rules! tokens {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+
         impl FromStr for $name {
             type Err = TokenError;
             fn from_str(text: &str) -> Result<Self, TokenError> {
@@ -97,8 +111,16 @@ macro_rules! tokens {
 tokens! {
     /// A session's public id: what Socket.IO clients see as `socket.id`.
     SessionId;
+    /// One run of a node: another one after each start.
+    NodeId;
     /// A session's secret: who has it, and a token of the same user, may take its place.
     PrivateId;
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Debug for SessionId {

@@ -1,10 +1,12 @@
 //! The names of rooms.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use collabflow_protocol::{
     event::Scope,
-    id::{ChannelId, ProjectId, WorkspaceId},
+    id::{ChannelId, ObjectId, ProjectId, WorkspaceId},
 };
 
 use crate::store::Access;
@@ -53,6 +55,39 @@ impl From<Scope> for RoomKey {
         match scope {
             Scope::Project(id) => Self::Project(id),
             Scope::Workspace(id) => Self::Workspace(id),
+        }
+    }
+}
+
+impl Serialize for RoomKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RoomKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A text that names no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it names no room")]
+pub struct NoRoom;
+
+impl FromStr for RoomKey {
+    type Err = NoRoom;
+
+    fn from_str(text: &str) -> Result<Self, NoRoom> {
+        let (kind, id) = text.split_once(':').ok_or(NoRoom)?;
+        let id: ObjectId = id.parse().map_err(|_| NoRoom)?;
+        match kind {
+            "project" => Ok(Self::Project(id.into())),
+            "workspace" => Ok(Self::Workspace(id.into())),
+            "chat" => Ok(Self::Chat(id.into())),
+            _ => Err(NoRoom),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Sessions, rooms, registry and supervision, and the traits of what they stand on.
 
+pub mod backplane;
+pub mod cluster;
 pub mod directory;
 pub mod id;
 pub mod key;

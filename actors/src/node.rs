@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    cluster::{Cluster, Joined},
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
@@ -189,8 +190,18 @@ pub struct Node {
 impl Node {
     /// Starts the tree.
     pub async fn start(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self::start_joined(store, settings, None).await
+    }
+
+    /// Starts the tree, joined to other nodes.
+    pub async fn start_joined(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        joined: Option<Joined>,
+    ) -> Self {
         let last = store.greatest_message().await;
-        let registry = Registry::new(store, settings);
+        let cluster = joined.map(|joined| Arc::new(Cluster::new(joined)));
+        let registry = Registry::new(store, settings, cluster);
         match last {
             Ok(last) => last
                 .into_iter()

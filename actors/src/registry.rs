@@ -21,6 +21,7 @@ use ractor::{Actor, ActorCell, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 
 use crate::{
+    cluster::Cluster,
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
@@ -42,6 +43,7 @@ pub(crate) struct Registry {
     /// Sessions that are connected, or may still come back, by their secret.
     returning: DashMap<PrivateId, Arc<SessionEntry>>,
     root: OnceLock<ActorRef<RootMessage>>,
+    cluster: Option<Arc<Cluster>>,
     /// The registry's own actor; another one after it has broken.
     actor: RwLock<Option<ActorRef<RegistryMessage>>>,
     restarts: AtomicU64,
@@ -53,7 +55,11 @@ struct Live {
 }
 
 impl Registry {
-    pub(crate) fn new(store: Arc<dyn Store>, settings: Settings) -> Arc<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        cluster: Option<Arc<Cluster>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
             settings,
@@ -62,9 +68,21 @@ impl Registry {
             sessions: DashMap::new(),
             returning: DashMap::new(),
             root: OnceLock::new(),
+            cluster,
             actor: RwLock::new(None),
             restarts: AtomicU64::new(0),
         })
+    }
+
+    /// This node's place among others, if there are any.
+    pub(crate) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.cluster.as_ref()
+    }
+
+    /// A fresh room's state.
+    fn fresh_room(&self, key: RoomKey) -> crate::room::RoomState {
+        let log = self.cluster.as_ref().map(|cluster| cluster.is_up());
+        crate::room::RoomState::new(key, self.settings.clone(), log, Instant::now())
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -91,7 +109,7 @@ impl Registry {
             return room;
         }
         Arc::clone(&self.rooms.entry(key).or_insert_with(|| {
-            let state = crate::room::RoomState::new(key, self.settings.clone(), Instant::now());
+            let state = self.fresh_room(key);
             let room = RoomCell::new(key, state);
             self.start_room(&room, Vec::new());
             room
@@ -238,6 +256,11 @@ impl Registry {
         for room in rooms.iter().filter_map(|room| self.find(*room)) {
             room.send(message());
         }
+    }
+
+    /// How many sessions are live.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
     }
 
     pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox>> {

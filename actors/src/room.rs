@@ -16,9 +16,13 @@ mod chat;
 mod crowd;
 mod dirty;
 mod effect;
+mod elsewhere;
+mod entry;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod in_flight;
+mod log;
+mod log_calls;
 mod members;
 mod message;
 mod pipeline;
@@ -35,6 +39,5 @@ pub(crate) use actor::{RoomActor, RoomArgs};
 pub(crate) use cell::{RoomCell, RoomRef};
 pub(crate) use effect::Effect;
 pub(crate) use message::{Author, Departure, RoomMessage, Standing};
-#[cfg(feature = "testing")]
-pub(crate) use state::Command;
 pub(crate) use state::RoomState;
+pub(crate) use state::{Command, Followed};

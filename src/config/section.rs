@@ -75,6 +75,10 @@ sections! {
     Redis {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<Secret>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ca_file: Option<PathBuf>,
+        #[serde(with = "value::duration")]
+        timeout: Duration,
     }
     /// `[limits]`
     Limits {

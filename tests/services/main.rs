@@ -1,5 +1,6 @@
 //! What needs a real service beside us: MongoDB as a process of its own.
 
+mod backplane;
 mod contract;
 mod durable;
 mod faults;
@@ -9,7 +10,9 @@ mod mongod;
 mod odd_documents;
 mod old_database;
 mod outage;
+mod process;
 mod queries;
+mod redis;
 
 use mongodb::bson::{Document, doc};
 

@@ -3,7 +3,6 @@
 //! Only the process that was started here is ever signalled, by its handle, and its folder is no other's.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -12,6 +11,8 @@ use std::{
 
 use mongodb::{Client, bson::doc, options::ClientOptions};
 use tempfile::TempDir;
+
+use crate::process::{Process, free_port};
 
 /// How long a server may take to start, or a replica set to choose its primary, on a busy machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -33,7 +34,7 @@ pub(crate) struct Mongod {
     deployment: Deployment,
     port: u16,
     // In this order: the process ends before its folder goes.
-    process: Running,
+    process: Process,
     folder: TempDir,
 }
 
@@ -86,9 +87,8 @@ impl Mongod {
     /// Starts it again on the same port and data, and waits until it takes writes.
     pub(crate) async fn restart(&mut self) {
         self.kill();
-        self.process = Running(spawn(self.deployment, self.folder.path(), self.port));
-        self.process
-            .answers(self.port)
+        self.process = Process(spawn(self.deployment, self.folder.path(), self.port));
+        answers(&mut self.process, self.port)
             .await
             .expect("it starts again");
         self.takes_writes().await;
@@ -119,69 +119,39 @@ impl Mongod {
     }
 }
 
-/// The process, which is killed and waited for when it is let go.
-struct Running(Child);
-
-impl Running {
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.0.id().to_string()])
-            .status()
-            .expect("kill is there");
-        assert!(status.success(), "kill -s {name}: {status}");
-    }
-
-    fn kill(&mut self) {
-        // An error says that it has ended already.
-        let _ = self.0.kill();
-        self.0.wait().expect("a child of ours can be waited for");
-    }
-
-    /// Waits until it answers; or says that it has ended instead, as it does where its port is taken. What answers is
-    /// known by its process id: whoever took the port may be a server too.
-    async fn answers(&mut self, port: u16) -> Result<(), String> {
-        let admin = direct(port).await.database("admin");
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().expect("a child of ours can be asked") {
-                return Err(format!("it ended: {status}"));
-            }
-            let status = admin.run_command(doc! { "serverStatus": 1 }).await;
-            let id = i64::from(self.0.id());
-            if status.is_ok_and(|it| it.get_i64("pid").is_ok_and(|pid| pid == id)) {
-                return Ok(());
-            }
-            assert!(started.elapsed() < START_WITHIN, "it does not answer");
-            tokio::time::sleep(LOOK_EVERY).await;
+/// Waits until it answers; or says that it has ended instead, as it does where its port is taken. What answers is known by
+/// its process id: whoever took the port may be a server too.
+async fn answers(process: &mut Process, port: u16) -> Result<(), String> {
+    let admin = direct(port).await.database("admin");
+    let started = Instant::now();
+    loop {
+        if let Some(ended) = process.ended() {
+            return Err(ended);
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
+        let status = admin.run_command(doc! { "serverStatus": 1 }).await;
+        let id = i64::from(process.0.id());
+        if status.is_ok_and(|it| it.get_i64("pid").is_ok_and(|pid| pid == id)) {
+            return Ok(());
+        }
+        assert!(started.elapsed() < START_WITHIN, "it does not answer");
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
 /// Another program may take the free port between our look and the server's: then there is another.
-async fn spawn_on_free_port(deployment: Deployment, folder: &Path) -> (Running, u16) {
+async fn spawn_on_free_port(deployment: Deployment, folder: &Path) -> (Process, u16) {
     const TRIES: usize = 5;
     let mut reasons = Vec::new();
     for _ in 0..TRIES {
         let port = free_port();
-        let mut process = Running(spawn(deployment, folder, port));
-        match process.answers(port).await {
+        let mut process = Process(spawn(deployment, folder, port));
+        match answers(&mut process, port).await {
             Ok(()) => return (process, port),
             Err(reason) => reasons.push(reason),
         }
     }
     let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
     panic!("no server starts: {reasons:?}\n{log}");
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }
 
 fn spawn(deployment: Deployment, folder: &Path, port: u16) -> Child {

@@ -8,6 +8,7 @@ use collabflow_protocol::{
     id::{ChannelId, ProjectId, TaskId},
     model::{Message, MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::Node;
@@ -29,7 +30,7 @@ pub struct Caller {
 }
 
 /// Who is left out of hearing of a task change that was made by REST.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Echo {
     /// Nobody.
     All,

@@ -19,7 +19,7 @@ use super::{
     Registry,
     actor::{RegistryActor, RegistryMessage},
 };
-use crate::{metrics, node::Ended, outbox::CloseReason, room::RoomRef};
+use crate::{cluster::ClusterActor, metrics, node::Ended, outbox::CloseReason, room::RoomRef};
 
 /// So many restarts of one actor ...
 const RESTARTS_MAX: usize = 5;
@@ -49,6 +49,7 @@ impl Actor for Root {
         registry: Arc<Registry>,
     ) -> Result<RootState, ActorProcessingErr> {
         registry.start_actor(myself.get_cell())?;
+        registry.start_cluster(myself.get_cell())?;
         Ok(RootState {
             registry,
             restarts: VecDeque::new(),
@@ -75,6 +76,13 @@ impl Actor for Root {
         };
         tracing::error!(%error, "an actor has broken");
         let (registry, broken) = (&state.registry, broken.get_id());
+        if registry
+            .cluster()
+            .is_some_and(|cluster| cluster.has_actor(broken))
+        {
+            registry.restarted("cluster");
+            return registry.start_cluster(myself.get_cell());
+        }
         if registry.is_own_actor(broken) {
             return state.restart_registry(&myself);
         }
@@ -112,6 +120,16 @@ impl Registry {
         // Who parks a session does so before it looks for the actor: what the one before does not hear of, this one sees.
         *self.actor.write() = Some(actor.clone());
         actor.cast(RegistryMessage::Recollect)?;
+        Ok(())
+    }
+
+    /// Starts the cluster's actor, where there is a cluster.
+    fn start_cluster(self: &Arc<Self>, root: ActorCell) -> Result<(), ActorProcessingErr> {
+        if let Some(cluster) = self.cluster() {
+            let args = (Arc::clone(self), Arc::clone(cluster));
+            let (actor, _) = ActorRuntime::spawn_linked_instant(None, ClusterActor, args, root)?;
+            cluster.set_actor(actor.get_id());
+        }
         Ok(())
     }
 
@@ -156,7 +174,7 @@ impl Registry {
         tracing::error!(room = %room.key, sessions = seats.len(), "a room has broken and is restarted");
         let effects = {
             let mut state = room.state();
-            let fresh = crate::room::RoomState::new(room.key, self.settings.clone(), now);
+            let fresh = self.fresh_room(room.key);
             let old = std::mem::replace(&mut *state, fresh);
             state.restart(old, seats)
         };

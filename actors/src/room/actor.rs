@@ -13,6 +13,7 @@ use super::{
     cell::RoomRef,
     dirty::Dirty,
     effect::{Audience, Effect},
+    log_calls::LogCalls,
     message::{Departure, RoomMessage},
     state::{Command, RoomState},
     store_calls::StoreCalls,
@@ -49,6 +50,7 @@ pub(crate) struct ActorState {
     room: RoomRef,
     registry: Arc<Registry>,
     store: StoreCalls,
+    log: LogCalls,
     first: Vec<Effect>,
     dirty: Dirty,
     /// When the next tick comes, if one is on its way, and what brings it.
@@ -71,10 +73,12 @@ impl Actor for RoomActor {
             effects,
         } = args;
         let store = StoreCalls::new(&registry, &room);
+        let log = LogCalls::new(&registry, &room);
         Ok(ActorState {
             room,
             registry,
             store,
+            log,
             first: effects,
             dirty: Dirty::default(),
             tick: None,
@@ -106,6 +110,7 @@ impl Actor for RoomActor {
                 state.apply(Command::Tick);
                 let is_idle = state.room.state().is_idle(Instant::now());
                 if is_idle && state.registry.retire(&state.room) {
+                    state.log.unfollow();
                     myself.stop(None);
                     return Ok(());
                 }
@@ -173,6 +178,14 @@ impl ActorState {
             match effect {
                 Effect::ReadMembership(number) => self.store.read_membership(number),
                 Effect::Ask(slot, request) => self.store.ask(slot, request),
+                Effect::Append(append) => self.log.append(append),
+                Effect::Here(user) => self.log.here(&user),
+                Effect::NotHere(user) => self.log.not_here(user),
+                Effect::AllHere(users) => self.log.all_here(users),
+                Effect::Forget(node, users) => self.log.forget(node, &users),
+                Effect::Types(entry, is_typing) => self.log.types(&entry, is_typing),
+                Effect::Follow => self.log.follow(),
+                Effect::ReadLog(after) => self.log.read(after),
                 Effect::Tell(event, audience) => self.tell(&event, &audience),
                 Effect::TellOn(event, only, heard) => {
                     self.tell_on(&event, only.as_deref(), &mut heard.lock());

@@ -13,6 +13,7 @@ use collabflow_protocol::{
     id::{TaskId, UserId},
     model::{Task, TaskField, TaskPatch},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -24,7 +25,7 @@ use super::{
 use crate::store::Claim;
 
 /// What somebody announces, with the values that their page has.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Announcement {
     /// A task, whole.
     Created(TaskId, Whole),
@@ -39,7 +40,7 @@ pub(crate) enum Announcement {
 }
 
 /// A whole task as somebody's page has it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Whole {
     patch: TaskPatch,
     version: Option<u64>,

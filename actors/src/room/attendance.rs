@@ -15,6 +15,7 @@ use super::{
     effect::{Audience, Effect},
     members::Absence,
     message::Departure,
+    presence::Went,
     state::RoomState,
 };
 use crate::{
@@ -50,9 +51,29 @@ impl RoomState {
     }
 
     fn seat(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
-        let is_new = self.members.add(Arc::clone(entry)) && self.presence.arrive(&entry.user());
-        if is_new && self.crowd.change(entry.user_id(), now) {
+        if self.members.add(Arc::clone(entry)) {
+            self.comes(entry, now);
+        }
+    }
+
+    /// A session is there: the others are told where its user was not, on whichever node.
+    fn comes(&mut self, entry: &SessionEntry, now: Instant) {
+        let came = self.presence.arrive(&entry.user());
+        if came.is_first_here {
+            self.effects.push(Effect::Here(entry.user()));
+        }
+        if came.is_new && self.crowd.change(entry.user_id(), now) {
             self.tell_joined(&entry.user(), Audience::AllBut(vec![entry.id]));
+        }
+    }
+
+    /// A user is here no more: the others are told where it is on no other node either.
+    fn goes(&mut self, user: UserId, went: Went, now: Instant) {
+        if went != Went::Stays {
+            self.effects.push(Effect::NotHere(user));
+        }
+        if went == Went::Left {
+            self.has_left(user, now);
         }
     }
 
@@ -68,8 +89,9 @@ impl RoomState {
         if let Some(seat) = self.members.remove(entry) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             // One that is away has departed already.
-            if !seat.is_away() && self.presence.depart(entry.user_id(), how, now) {
-                self.has_left(entry.user_id(), now);
+            if !seat.is_away() {
+                let went = self.presence.depart(entry.user_id(), how, now);
+                self.goes(entry.user_id(), went, now);
             }
         }
         self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
@@ -81,12 +103,9 @@ impl RoomState {
         if is_news {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
             self.stop_typing(entry);
-            if self
-                .presence
-                .depart(entry.user_id(), Departure::Dropped, now)
-            {
-                self.has_left(entry.user_id(), now);
-            }
+            let user = entry.user_id();
+            let went = self.presence.depart(user, Departure::Dropped, now);
+            self.goes(user, went, now);
         }
         is_news
     }
@@ -148,8 +167,8 @@ impl RoomState {
             self.tell_resync(new.id);
         }
         let was_away = renewed.flatten().is_some();
-        if was_away && self.presence.arrive(&new.user()) && self.crowd.change(new.user_id(), now) {
-            self.tell_joined(&new.user(), Audience::AllBut(vec![new.id]));
+        if was_away {
+            self.comes(new, now);
         }
         self.tell_users(new.id);
     }
@@ -188,15 +207,20 @@ impl RoomState {
             entry.put_out(self.key);
             self.members.remove(&entry);
             self.stop_typing(&entry);
-            if !is_away && self.presence.remove(entry.user_id()) {
-                gone.push(entry.user_id());
+            if !is_away {
+                let went = self.presence.remove(entry.user_id());
+                gone.push((entry.user_id(), went));
             }
         }
-        gone.into_iter().for_each(|user| self.has_left(user, now));
+        for (user, went) in gone {
+            self.goes(user, went, now);
+        }
     }
 
     pub(super) fn close(&mut self, done: oneshot::Sender<()>) {
         self.access.invalidate();
+        let here = self.presence.here().map(|user| Effect::NotHere(user.id));
+        self.effects.extend(here.collect::<Vec<_>>());
         self.presence.clear();
         self.crowd.forget();
         for entry in self
@@ -214,10 +238,9 @@ impl RoomState {
     }
 
     pub(super) fn tell_gone(&mut self, now: Instant) {
-        self.presence
-            .take_gone(now)
-            .into_iter()
-            .for_each(|user| self.has_left(user, now));
+        for (user, went) in self.presence.take_gone(now) {
+            self.goes(user, went, now);
+        }
     }
 
     /// Tells what was held back in a crush.
@@ -263,13 +286,13 @@ impl RoomState {
         }
     }
 
-    fn has_left(&mut self, user: UserId, now: Instant) {
+    pub(super) fn has_left(&mut self, user: UserId, now: Instant) {
         if self.crowd.change(user, now) {
             self.tell_left(user, Audience::All);
         }
     }
 
-    fn tell_joined(&mut self, user: &UserBrief, audience: Audience) {
+    pub(super) fn tell_joined(&mut self, user: &UserBrief, audience: Audience) {
         if let Some(scope) = self.key.scope() {
             let event = ServerEvent::UserJoined {
                 user_id: user.id,

@@ -17,6 +17,7 @@ pub(super) use self::event::{moved, updated};
 use super::{
     announcement::Announcement,
     effect::{Answer, Effect, Request},
+    entry::{Changed, Entry},
     message::Author,
     state::{RoomState, Work},
     told::Kind,
@@ -167,13 +168,13 @@ impl RoomState {
                     self.commit_change(author, kind, reply, answer, now);
                 }
                 Work::Announce(author, announcement, reply) => {
-                    self.commit_announcement(&author, &announcement, reply, answer, now);
+                    self.commit_announcement(&author, announcement, reply, answer, now);
                 }
                 Work::Elsewhere(task, seen) => {
                     self.commit_elsewhere(task, seen, answer, now);
                     self.make_good_what_was_missed();
                 }
-                Work::Post(reply) => self.commit_post(reply, answer),
+                Work::Post(reply) => self.commit_post(reply, answer, now),
             }
         }
     }
@@ -186,13 +187,16 @@ impl RoomState {
         answer: Answer,
         now: Instant,
     ) {
-        let done = match answer {
+        let (entry, done) = match answer {
             Answer::Created(CreateOutcome::Created(task)) => {
                 let task: Arc<_> = task.into();
-                self.stored(&author, kind, None, &task, Some(0), now);
-                Done::Task(task)
+                let entry = Changed::new(&author, kind, None, &task, Some(0));
+                (Entry::Changed(entry), Done::Task(task))
             }
-            Answer::Created(CreateOutcome::Repeated(task)) => Done::RepeatedTask(task.into()),
+            Answer::Created(CreateOutcome::Repeated(task)) => {
+                let done = Done::RepeatedTask(task.into());
+                return self.effects.push(Effect::Answer(reply, Ok(done)));
+            }
             Answer::Created(CreateOutcome::KeyTaken) => {
                 return self.refuse(reply, ClientError::new(ErrorCode::Conflict, KEY_TAKEN));
             }
@@ -206,20 +210,24 @@ impl RoomState {
                 before,
                 after,
                 index,
+                base,
             }) => {
                 let after: Arc<_> = after.into();
-                self.stored(&author, kind, Some(&before), &after, Some(index), now);
-                Done::Task(after)
+                let entry = Changed {
+                    base,
+                    ..Changed::new(&author, kind, Some(&before), &after, Some(index))
+                };
+                (Entry::Changed(entry), Done::Task(after))
             }
             Answer::Changed(TaskOutcome::News { task, index, news }) => {
                 let task: Arc<_> = task.into();
-                self.tell_news(&author, (&kind).into(), (&task, index), &news, now);
-                Done::Task(task)
+                let entry = self.news_of(&(&author).into(), (&kind).into(), (&task, index), &news);
+                (Entry::Changed(entry), Done::Task(task))
             }
             Answer::Changed(TaskOutcome::Unchanged(task)) => {
                 let task: Arc<_> = task.into();
-                self.stored(&author, kind, Some(&task), &task, None, now);
-                Done::Task(task)
+                let entry = Changed::new(&author, kind, Some(&task), &task, None);
+                (Entry::Changed(entry), Done::Task(task))
             }
             Answer::Changed(TaskOutcome::Conflict(task)) => {
                 return self.refuse(reply, Refusal::Conflict(task));
@@ -233,8 +241,8 @@ impl RoomState {
             Answer::Changed(TaskOutcome::NotFound) => return self.refuse(reply, no_such_task()),
             Answer::Deleted(_, Some(task)) => {
                 let task: Arc<_> = task.into();
-                self.stored(&author, kind, Some(&task), &task, None, now);
-                Done::Plain
+                let entry = Changed::new(&author, kind, Some(&task), &task, None);
+                (Entry::Changed(entry), Done::Plain)
             }
             Answer::Deleted(task, None) if author.session().is_some() => {
                 return self.look_up_deleted(author, task, reply, now);
@@ -242,7 +250,7 @@ impl RoomState {
             Answer::Deleted(_, None) => return self.refuse(reply, no_such_task()),
             other => return self.refuse_failed(reply, other),
         };
-        self.effects.push(Effect::Answer(reply, Ok(done)));
+        self.log(entry, reply, Ok(done), now);
     }
 
     pub(super) fn refuse_failed(&mut self, reply: Reply, answer: Answer) {

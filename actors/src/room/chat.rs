@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use collabflow_protocol::{event::ServerEvent, model::MessageDraft};
+use collabflow_protocol::{
+    event::ServerEvent,
+    model::{MessageDraft, UserBrief},
+};
 use tokio::time::Instant;
 
 use super::{
     admission::Asked,
     effect::{Answer, Audience, Effect, Request},
+    entry::Entry,
     message::Author,
     state::{RoomState, Work},
     typing::Typing,
@@ -33,13 +37,12 @@ impl RoomState {
         self.line_up(Work::Post(reply), Request::Post { draft, sender }, now);
     }
 
-    pub(super) fn commit_post(&mut self, reply: Reply, answer: Answer) {
+    pub(super) fn commit_post(&mut self, reply: Reply, answer: Answer, now: Instant) {
         match answer {
             Answer::Posted(PostOutcome::Posted(message)) => {
                 let message: Arc<_> = message.into();
-                self.tell(ServerEvent::NewMessage(Arc::clone(&message)), Audience::All);
-                self.effects
-                    .push(Effect::Answer(reply, Ok(Done::Message(message))));
+                let done = Done::Message(Arc::clone(&message));
+                self.log(Entry::Posted(message), reply, Ok(done), now);
             }
             Answer::Posted(PostOutcome::Repeated(message)) => {
                 self.effects
@@ -86,18 +89,29 @@ impl RoomState {
         for entry in self.typing.take_ended(now) {
             self.tell_typing(&entry, false);
         }
+        for user in self.typing.take_ended_elsewhere(now) {
+            self.tell_typing_of(user, false, Audience::All);
+        }
     }
 
-    fn tell_typing(&mut self, entry: &SessionEntry, is_typing: bool) {
+    fn tell_typing(&mut self, entry: &Arc<SessionEntry>, is_typing: bool) {
+        let user = (*entry.user()).clone();
+        self.tell_typing_of(user, is_typing, Audience::AllBut(vec![entry.id]));
+        if self.ledger.log.is_clustered() {
+            self.effects
+                .push(Effect::Types(Arc::clone(entry), is_typing));
+        }
+    }
+
+    pub(super) fn tell_typing_of(&mut self, user: UserBrief, is_typing: bool, to: Audience) {
         if let RoomKey::Chat(channel_id) = self.key {
-            let user = (*entry.user()).clone();
             let event = ServerEvent::UserTyping {
                 channel_id,
                 user_id: user.id,
                 user,
                 is_typing,
             };
-            self.tell(event, Audience::AllBut(vec![entry.id]));
+            self.tell(event, to);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 use collabflow_protocol::{
     event::{MoveCommand, ServerEvent},
     id::{TaskId, UserId},
-    model::{MessageDraft, Task, TaskDraft, TaskPatch},
+    model::{MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
 };
 use parking_lot::Mutex;
 
 use super::{message::Standing, pipeline::Slot};
 use crate::{
-    id::SessionId,
+    backplane::Append,
+    id::{NodeId, SessionId},
     key::RoomKey,
     node::Refusal,
     outbox::Broadcast,
@@ -31,6 +32,22 @@ pub(crate) enum Effect {
     ReadMembership(u64),
     /// Ask the store; the answer belongs to the slot.
     Ask(Slot, Request),
+    /// Append to the room's log.
+    Append(Append),
+    /// Begin to follow the room's log.
+    Follow,
+    /// Read the room's log from after this offset.
+    ReadLog(u64),
+    /// A user is present on this node: say so to the others.
+    Here(Arc<UserBrief>),
+    /// A user is present on this node no more.
+    NotHere(UserId),
+    /// These users are present on this node: the others may have missed it.
+    AllHere(Vec<Arc<UserBrief>>),
+    /// Forget that these users were present on a node that is gone.
+    Forget(NodeId, Vec<UserId>),
+    /// A session of this node types, or has stopped: say so to the others.
+    Types(Arc<SessionEntry>, bool),
     /// Tell an event.
     Tell(ServerEvent, Audience),
     /// Tell an event of another origin to these users, and note who has heard it.

@@ -114,7 +114,7 @@ impl TestRoom {
         let now = Instant::now();
         let roles = (1..=9).map(|n| (user(n).id, Role::Member)).collect();
         Self {
-            state: RoomState::new(key, settings(), now),
+            state: RoomState::new(key, settings(), None, now),
             now,
             members: Membership {
                 roles,
@@ -151,7 +151,7 @@ impl TestRoom {
 
     /// The room breaks, and is started again with who is in it.
     pub(crate) fn restart(&mut self) {
-        let fresh = RoomState::new(self.state.key(), settings(), self.now);
+        let fresh = RoomState::new(self.state.key(), settings(), None, self.now);
         let broken = std::mem::replace(&mut self.state, fresh);
         let seats: Vec<_> = broken
             .members()
@@ -176,7 +176,17 @@ impl TestRoom {
                 Effect::Answer(_, result) => self.answered.push(result),
                 Effect::Confirm(done) => drop(done.send(())),
                 Effect::Vouch(asked, standing) => drop(asked.send(standing)),
-                Effect::TellOn(..) | Effect::Replay { .. } | Effect::MoveOn(..) => {}
+                Effect::Append(..)
+                | Effect::Here(..)
+                | Effect::NotHere(..)
+                | Effect::AllHere(..)
+                | Effect::Forget(..)
+                | Effect::Types(..)
+                | Effect::Follow
+                | Effect::ReadLog(..)
+                | Effect::TellOn(..)
+                | Effect::Replay { .. }
+                | Effect::MoveOn(..) => {}
             }
         }
     }
@@ -250,6 +260,7 @@ impl TestRoom {
                 before: Box::new(before.clone()),
                 after,
                 index: 0,
+                base: before.version,
             }),
         });
     }

@@ -54,17 +54,6 @@ impl Author {
         }
     }
 
-    /// Whether it is a page that announces what it changes.
-    pub(crate) fn is_page(&self) -> bool {
-        matches!(self, Self::Rest(caller, _) if matches!(caller.echo, Echo::NotAuthor))
-    }
-
-    /// Another program, on behalf of this user.
-    pub(super) fn elsewhere(user: UserBrief, echo: Echo) -> Self {
-        let user = Arc::new(user);
-        Self::Rest(Caller { user, echo }, None)
-    }
-
     /// It was told that the change was not made: it hears of it like everybody else.
     pub(super) fn give_up(&mut self) {
         *self = Self::Rest(

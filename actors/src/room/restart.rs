@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     admission::Parked,
     effect::{Answer, Effect},
+    log::Log,
     pipeline::Pipeline,
     state::{RoomState, Work},
     told::Told,
@@ -18,6 +19,7 @@ pub(crate) struct Ledger {
     pub(super) told: Told,
     /// More was changed elsewhere than the store could be asked about.
     pub(super) has_missed: bool,
+    pub(super) log: Log,
 }
 
 impl RoomState {

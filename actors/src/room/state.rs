@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use collabflow_protocol::{event::ServerEvent, id::TaskId};
+use collabflow_protocol::{event::ServerEvent, id::TaskId, model::UserBrief};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     announcement::Announcement,
     crowd::Crowd,
     effect::{Answer, Audience, Effect, MembershipRead},
+    log::Log,
     members::Members,
     message::{Author, RoomMessage},
     pipeline::Slot,
@@ -20,6 +21,9 @@ use super::{
     typing::Typing,
 };
 use crate::{
+    backplane::{Appended, BackplaneError, EntryId, Logged, Position, Tail},
+    cluster::RoomSays,
+    id::NodeId,
     key::RoomKey,
     node::{Refusal, Settings},
     session::reply::Reply,
@@ -38,11 +42,34 @@ pub(crate) enum Command {
     Membership(u64, MembershipRead),
     /// The store has answered.
     Answered(Slot, Answer),
+    /// The room's log has answered an entry.
+    Appended(EntryId, Result<Appended, BackplaneError>),
+    /// The room's log is followed, from this end of it on.
+    Following(Result<Followed, BackplaneError>),
+    /// An entry of the room's log has come.
+    Logged(Logged),
+    /// A part of the room's log was read.
+    Tail(Result<Tail, BackplaneError>),
+    /// The backplane is there, or away.
+    Link(bool),
+    /// Another node says something of the room.
+    Word(NodeId, RoomSays),
+    /// Another node is gone.
+    NodeGone(NodeId),
     /// Something may be due.
     Tick,
     /// Breaks the room, for tests of supervision.
     #[cfg(feature = "testing")]
     Panic,
+}
+
+/// What a room that begins to follow its log finds.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    /// The end of the log.
+    pub(crate) top: Option<Position>,
+    /// Who is present on which other node.
+    pub(crate) present: Vec<(NodeId, UserBrief)>,
 }
 
 /// Work at the store, and what is to be done with its answer.
@@ -99,7 +126,8 @@ pub(crate) struct RoomState {
 }
 
 impl RoomState {
-    pub(crate) fn new(key: RoomKey, settings: Settings, now: Instant) -> Self {
+    /// `log` says whether the backplane is there, where this node is one of several.
+    pub(crate) fn new(key: RoomKey, settings: Settings, log: Option<bool>, now: Instant) -> Self {
         Self {
             key,
             members: Members::default(),
@@ -107,7 +135,10 @@ impl RoomState {
             crowd: Crowd::default(),
             typing: Typing::default(),
             access: Access::new(settings.membership_max_age),
-            ledger: Ledger::default(),
+            ledger: Ledger {
+                log: log.map(Log::clustered).unwrap_or_default(),
+                ..Ledger::default()
+            },
             parked: VecDeque::new(),
             awaiting: Vec::new(),
             read_again_at: None,
@@ -139,6 +170,13 @@ impl RoomState {
                 self.ledger.pipeline.fill(slot, answer);
                 self.commit_answered(now);
             }
+            Command::Appended(id, appended) => self.take_appended(id, appended, now),
+            Command::Following(followed) => self.take_following(followed, now),
+            Command::Logged(logged) => self.take_logged(logged, now),
+            Command::Tail(tail) => self.take_tail(tail, now),
+            Command::Link(is_up) => self.take_link(is_up, now),
+            Command::Word(node, says) => self.take_word(node, says, now),
+            Command::NodeGone(node) => self.take_node_gone(node, now),
             Command::Tick => self.take_due(now),
             #[cfg(feature = "testing")]
             Command::Panic => panic!("a test breaks this room"),
@@ -146,8 +184,11 @@ impl RoomState {
         std::mem::take(&mut self.effects)
     }
 
-    fn take_message(&mut self, message: RoomMessage, now: Instant) {
+    pub(super) fn take_message(&mut self, message: RoomMessage, now: Instant) {
         self.last_used = now;
+        let Some(message) = self.waits_to_follow(message) else {
+            return;
+        };
         match message {
             RoomMessage::Join(entry, reply) => self.ask(Asked::Join(entry, reply), 0, now),
             RoomMessage::Return { old, new } => self.ask(Asked::Return { old, new }, 0, now),
@@ -203,6 +244,7 @@ impl RoomState {
         self.tell_typing_ended(now);
         self.tell_overdue(now);
         self.refuse_overdue(now);
+        self.append_again(now);
         self.ledger.told.prune(now);
     }
 
@@ -216,6 +258,7 @@ impl RoomState {
             self.ledger.told.next_deadline(),
             self.read_again_at,
             self.types_by(),
+            self.ledger.log.next_deadline(),
             self.ledger
                 .pipeline
                 .waits_since()
@@ -244,6 +287,7 @@ impl RoomState {
             && self.presence.is_empty()
             && self.ledger.told.is_empty()
             && self.ledger.pipeline.is_empty()
+            && self.ledger.log.is_quiet()
             && self.parked.is_empty()
             && self.awaiting.is_empty()
     }

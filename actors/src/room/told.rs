@@ -223,14 +223,6 @@ impl Told {
         self.bytes -= freed;
     }
 
-    /// Whoever is left out of the last change of a task is told at that time, unless somebody announces it.
-    pub(crate) fn tell_by(&mut self, task: TaskId, at: Instant) {
-        if let Some(change) = self.of_task_mut(task).next_back() {
-            change.told_at = Some(at);
-        }
-        self.is_timed = true;
-    }
-
     /// A session has announced the changes that `is_announced` picks: they need no telling by the clock any more.
     pub(crate) fn announced(
         &mut self,

@@ -256,6 +256,9 @@ pub enum TaskOutcome {
         after: Box<Task>,
         /// Its index in its column now.
         index: u64,
+        /// The version that it had by the last change that was made here: another program's has none of its own, and
+        /// shows as a later one in `before`.
+        base: u64,
     },
     /// It was so already; nothing was written.
     Unchanged(Box<Task>),

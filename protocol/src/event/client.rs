@@ -1,5 +1,6 @@
 //! What clients send: read and validated in one step, before anything else sees it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
@@ -53,7 +54,7 @@ pub enum TaskCommand {
 }
 
 /// A task's way to another place on the board.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MoveCommand {
     /// Which task.
     pub task: TaskId,

@@ -180,7 +180,7 @@ impl<'a> ChangedTask<'a> {
 }
 
 /// A field of a task that events tell of. `version` and `updatedAt` are none: each change changes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TaskField {
     /// `title`.
     Title,

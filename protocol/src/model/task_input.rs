@@ -1,5 +1,6 @@
 //! What clients write of a task: drafts of new ones, patches of existing ones.
 
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Label, Priority, Status, Subtask, Task, TaskField};
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// A subtask as it is written; without an id it gets one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubtaskDraft {
     /// The id of the subtask it is, where it has one.
     pub id: Option<SubtaskId>,
@@ -42,29 +43,48 @@ pub struct TaskDraft {
     pub labels: Vec<Label>,
 }
 
-/// A change of a task; `None` leaves a field as it is, `Some(None)` clears it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A change of a task; `None` leaves a field as it is, `Some(None)` clears it. Nodes tell each other of one in this form,
+/// where a field that is not there is left as it is; clients' forms are read by [`TaskPatch::parse`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TaskPatch {
     /// A new title.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// A new description.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub description: Option<Option<String>>,
     /// Another column; the task goes to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
     /// Another priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
     /// Somebody else; must be a member of the project.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub assignee: Option<Option<UserId>>,
     /// Another date.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub due_date: Option<Option<Timestamp>>,
     /// All subtasks anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subtasks: Option<Vec<SubtaskDraft>>,
     /// All labels anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<Label>>,
     /// Where the sender believes the task to be: naming another place than it is in is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectId>,
     /// As `project`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceId>,
+}
+
+/// A field that is there: null clears it.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl TaskDraft {

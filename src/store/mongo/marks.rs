@@ -107,6 +107,11 @@ pub(super) fn untold(task: &Document, named: &[TaskField]) -> Vec<TaskField> {
         .collect()
 }
 
+/// The version by the last change that was made, or told, here.
+pub(super) fn base(task: &Document) -> u64 {
+    task.number("version").unwrap_or(0)
+}
+
 /// The version as it is shown: one that another program has written over ours is a later one.
 pub(super) fn version(task: &Document) -> u64 {
     let ours = task.get_document(OURS).ok();
@@ -114,9 +119,7 @@ pub(super) fn version(task: &Document) -> u64 {
         let at = ours.time(AT);
         at.is_some() && at != task.time("updatedAt")
     });
-    task.number("version")
-        .unwrap_or(0)
-        .saturating_add(u64::from(is_over_ours))
+    base(task).saturating_add(u64::from(is_over_ours))
 }
 
 /// FNV-1a over the value's bytes: the same in each version of this program.

@@ -227,9 +227,11 @@ async fn shown(
     after: &Document,
     people: &People,
 ) -> Result<TaskOutcome, StoreError> {
+    let base = marks::base(before);
     let both = task::read(before, people).zip(task::read(after, people));
     let (before, after) = both.ok_or_else(|| StoreError::Failed("a task lost its id".into()))?;
     Ok(TaskOutcome::Changed {
+        base,
         index: column::index(db, &after).await?,
         before: Box::new(before),
         after: Box::new(after),

@@ -151,6 +151,7 @@ pub(super) fn update(db: &Connection, change: &TaskChange) -> Result<TaskOutcome
     };
     replace(db, &before, &after)?;
     Ok(TaskOutcome::Changed {
+        base: before.version,
         index: task_list::index(db, &after)?,
         before: Box::new(before),
         after: Box::new(after),
@@ -170,6 +171,7 @@ pub(super) fn relocate(db: &Connection, change: &TaskMove) -> Result<TaskOutcome
     };
     replace(db, &before, &after)?;
     Ok(TaskOutcome::Changed {
+        base: before.version,
         before: Box::new(before),
         after,
         index: index as u64,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use collabflow_protocol::{
     event::ServerEvent,
     id::TaskId,
-    model::{Status, Task, TaskField},
+    model::{Status, Task, TaskField, UserBrief},
 };
 use tokio::time::Instant;
 
@@ -14,12 +14,12 @@ use crate::{
     directory::somebody,
     node::Echo,
     room::{
-        change::{moved, updated},
         effect::{Answer, Audience, Request},
-        message::Author,
+        entry::{By, Changed, Entry, Origin},
         state::{RoomState, Work},
-        told::{Change, Kind, Latest},
+        told::{Kind, Latest},
     },
+    session::reply::{Done, Reply},
     store::{Announced, Claim, Seen, StoreError},
 };
 
@@ -62,6 +62,14 @@ impl From<&Kind> for Said {
     }
 }
 
+/// Another program, on behalf of this user.
+fn elsewhere(user: UserBrief, echo: Echo) -> By {
+    By {
+        user: Arc::new(user),
+        origin: Origin::Rest(echo),
+    }
+}
+
 impl RoomState {
     /// Another program has changed a task: asks what of it is news.
     pub(in crate::room) fn look_elsewhere(&mut self, task: TaskId, seen: Seen, now: Instant) {
@@ -83,7 +91,7 @@ impl RoomState {
     pub(in crate::room) fn make_good_what_was_missed(&mut self) {
         if self.ledger.has_missed && self.looks_elsewhere() == 0 {
             self.ledger.has_missed = false;
-            self.tell_to_reload();
+            self.resync();
         }
     }
 
@@ -96,46 +104,47 @@ impl RoomState {
         answer: Answer,
         now: Instant,
     ) {
-        let all = || Author::elsewhere(somebody(), Echo::All);
         let (task, index, news) = match answer {
             Answer::Found(Announced::Stored { task, index, news }) => (task, index, news),
             Answer::Found(Announced::Gone { .. }) if seen == Seen::Gone => {
-                return self.take_away_elsewhere(id);
+                return self.log_elsewhere(Entry::Gone(id), now);
             }
             // It has taken its time: the store is asked until it is back.
             Answer::Failed(StoreError::Unavailable(_) | StoreError::Unknown(_)) => {
                 return self.look_elsewhere(id, seen, now);
             }
-            Answer::Failed(_) => return self.tell_to_reload(),
+            Answer::Failed(_) => return self.resync(),
             _ => return,
         };
         let task: Arc<Task> = task.into();
         if Some(task.project) != self.project() {
-            return self.take_away_elsewhere(id);
+            return self.log_elsewhere(Entry::Gone(id), now);
         }
-        match seen {
-            Seen::Arrived => {
-                self.stored(&all(), Kind::Created, None, &task, Some(index), now);
-            }
-            _ if news.is_empty() => {}
-            Seen::New(None) if task.version == 1 => {
-                self.stored(&all(), Kind::Created, None, &task, Some(index), now);
-            }
+        let created = |by| Changed::new(by, Kind::Created, None, &task, Some(index));
+        let all = elsewhere(somebody(), Echo::All);
+        let changed = match seen {
+            Seen::Arrived => created(all),
+            _ if news.is_empty() => return,
+            Seen::New(None) if task.version == 1 => created(all),
             Seen::New(Some(maker)) if task.version == 1 => {
                 let user = task.created_by.clone().filter(|user| user.id == maker);
-                let author = Author::elsewhere(user.unwrap_or_else(somebody), Echo::NotAuthor);
-                self.stored(&author, Kind::Created, None, &task, Some(index), now);
-                self.ledger.told.tell_by(task.id, now + UNANNOUNCED_AFTER);
+                let by = elsewhere(user.unwrap_or_else(somebody), Echo::NotAuthor);
+                Changed {
+                    told_after: Some(UNANNOUNCED_AFTER),
+                    ..created(by)
+                }
             }
-            _ => {
-                let said = Said::Updated(Vec::new());
-                self.tell_news(&all(), said, (&task, index), &news, now);
-            }
-        }
+            _ => self.news_of(&all, Said::Updated(Vec::new()), (&task, index), &news),
+        };
+        self.log_elsewhere(Entry::Changed(changed), now);
+    }
+
+    fn log_elsewhere(&mut self, entry: Entry, now: Instant) {
+        self.log(entry, Reply::nobody(), Ok(Done::Plain), now);
     }
 
     /// A task is here no more: nobody is told later of what it was.
-    fn take_away_elsewhere(&mut self, id: TaskId) {
+    pub(in crate::room) fn deliver_gone(&mut self, id: TaskId) {
         self.ledger.told.take_away(id);
         let event = ServerEvent::TaskDeleted {
             task_id: id,
@@ -144,52 +153,24 @@ impl RoomState {
         self.tell(event, Audience::All);
     }
 
-    /// Tells everybody but the announcer what nobody has been told of a task.
-    pub(in crate::room) fn tell_news(
-        &mut self,
-        author: &Author,
-        said: Said,
-        (task, index): (&Arc<Task>, u64),
-        news: &[TaskField],
-        now: Instant,
-    ) {
-        let by = (*author.user()).clone();
-        let change = self.news_of(author, said, (task, index), news, now);
-        let event = match &change.kind {
-            Kind::Created => ServerEvent::TaskCreated {
-                task: Arc::clone(task),
-                created_by: by,
-            },
-            Kind::Moved(_) => moved(task, change.from.clone(), index, by),
-            _ => updated(task, change.fields.iter().copied(), by),
-        };
-        self.tell_others(author, event);
-        self.ledger.told.record(change);
-    }
-
     /// Tells everybody but the announcer that a task is gone.
-    pub(super) fn tell_gone_elsewhere(&mut self, author: &Author, task_id: TaskId) {
-        let deleted_by = (*author.user()).clone();
+    pub(super) fn tell_gone_elsewhere(&mut self, by: &By, task_id: TaskId) {
         let event = ServerEvent::TaskDeleted {
             task_id,
-            deleted_by,
+            deleted_by: (*by.user).clone(),
         };
-        self.tell_others(author, event);
-    }
-
-    fn tell_others(&mut self, author: &Author, event: ServerEvent) {
-        let sender = author.session().into_iter().collect();
+        let sender = by.session().into_iter().collect();
         self.tell(event, Audience::AllBut(sender));
     }
 
-    fn news_of(
+    /// The change of which nobody has been told, as its announcer says it.
+    pub(in crate::room) fn news_of(
         &self,
-        author: &Author,
+        by: &By,
         said: Said,
         (task, index): (&Arc<Task>, u64),
         news: &[TaskField],
-        now: Instant,
-    ) -> Change {
+    ) -> Changed {
         let mut fields = news.to_vec();
         let is_place = fields == [TaskField::Status];
         let kind = match said {
@@ -210,18 +191,16 @@ impl RoomState {
         };
         fields.sort_unstable();
         fields.dedup();
-        Change {
-            at: now,
-            author: author.user(),
-            by_rest: false,
+        Changed {
+            by: by.clone(),
             kind,
             from: self.last_status(task),
             fields,
             task: Arc::clone(task),
             index: Some(index),
-            left_out: Vec::new(),
-            is_in_flight: false,
-            told_at: None,
+            // It tells what the task is, whatever was missed before.
+            base: 0,
+            told_after: None,
         }
     }
 

@@ -14,7 +14,8 @@ use crate::{
     id::SessionId,
     room::{
         change::{moved, no_such_task, updated},
-        effect::{Answer, Audience, Effect},
+        effect::{Answer, Audience},
+        entry::{self, By, Entry, Found, Origin},
         message::Author,
         state::RoomState,
         told::{Change, Kind, Latest},
@@ -27,7 +28,7 @@ impl RoomState {
     pub(in crate::room) fn commit_announcement(
         &mut self,
         author: &Author,
-        announcement: &Announcement,
+        announcement: Box<Announcement>,
         reply: Reply,
         answer: Answer,
         now: Instant,
@@ -36,51 +37,76 @@ impl RoomState {
             Answer::Found(announced) => announced,
             other => return self.refuse_failed(reply, other),
         };
-        let task = announcement.task();
         let Some(sender) = author.session() else {
             return self.refuse(reply, no_such_task());
         };
-        let (found, index, news) = match announced {
+        let is_delete = matches!(*announcement, Announcement::Deleted(_));
+        let (found, answer) = match announced {
             Announced::Stored { task, index, news } => {
-                (Some(Arc::<Task>::from(task)), Some(index), news)
+                if Some(task.project) != self.project() {
+                    if is_delete {
+                        return self.refuse(reply, no_such_task());
+                    }
+                    (Found::Gone(false), Err(no_such_task().into()))
+                } else {
+                    let task = Arc::<Task>::from(task);
+                    let done = if is_delete {
+                        Done::Plain
+                    } else {
+                        Done::Task(Arc::clone(&task))
+                    };
+                    (Found::Stored(task, index, news), Ok(done))
+                }
             }
             Announced::Gone { is_news } => {
-                if is_news {
-                    self.tell_gone_elsewhere(author, task);
+                let answer = is_delete
+                    .then_some(Done::Plain)
+                    .ok_or_else(|| no_such_task().into());
+                (Found::Gone(is_news), answer)
+            }
+        };
+        let entry = entry::Announced {
+            user: author.user(),
+            sender,
+            announcement,
+            found,
+        };
+        self.log(Entry::Announced(entry), reply, answer, now);
+    }
+
+    pub(in crate::room) fn deliver_announcement(&mut self, entry: &entry::Announced, now: Instant) {
+        let announcement = &*entry.announcement;
+        let by = By {
+            user: Arc::clone(&entry.user),
+            origin: Origin::Session(entry.sender),
+        };
+        match (&entry.found, announcement) {
+            (Found::Stored(..), Announcement::Deleted(_)) => {
+                self.tell_untold(&by, announcement, None, now);
+            }
+            (Found::Stored(present, index, news), _) => {
+                let place = (present, *index);
+                if !news.is_empty() {
+                    let change = self.news_of(&by, announcement.into(), place, news);
+                    self.deliver_change(change, now);
                 }
-                (None, None, Vec::new())
+                self.tell_untold(&by, announcement, Some(place), now);
+                self.correct(&by, announcement, entry.sender, place, now);
             }
-        };
-        let is_elsewhere = found
-            .as_ref()
-            .is_some_and(|found| Some(found.project) != self.project());
-        let present = found.filter(|_| !is_elsewhere);
-        if let (Some(present), false) = (&present, news.is_empty()) {
-            let place = (present, index.unwrap_or(0));
-            self.tell_news(author, announcement.into(), place, &news, now);
-        }
-        if let Announcement::Deleted(_) = announcement {
-            if is_elsewhere {
-                return self.refuse(reply, no_such_task());
+            (Found::Gone(is_news), Announcement::Deleted(task)) => {
+                if *is_news {
+                    self.tell_gone_elsewhere(&by, *task);
+                }
+                self.tell_untold(&by, announcement, None, now);
             }
-            self.tell_untold(author, announcement, None, now);
-            return self.effects.push(Effect::Answer(reply, Ok(Done::Plain)));
+            (Found::Gone(_), _) => self.take_back(&by, announcement, entry.sender, now),
         }
-        let Some(present) = present else {
-            self.take_back(author, announcement, sender, now);
-            return self.refuse(reply, no_such_task());
-        };
-        let index = index.unwrap_or(0);
-        self.tell_untold(author, announcement, Some((&present, index)), now);
-        self.correct(author, announcement, sender, (&present, index), now);
-        self.effects
-            .push(Effect::Answer(reply, Ok(Done::Task(present))));
     }
 
     /// Tells the author's other sessions what they were left out of.
     fn tell_untold(
         &mut self,
-        author: &Author,
+        author: &By,
         announcement: &Announcement,
         present: Option<(&Arc<Task>, u64)>,
         now: Instant,
@@ -121,7 +147,7 @@ impl RoomState {
     /// Tells the sender the present values of what its page must have wrong.
     fn correct(
         &mut self,
-        author: &Author,
+        author: &By,
         announcement: &Announcement,
         sender: SessionId,
         (present, index): (&Arc<Task>, u64),
@@ -162,10 +188,10 @@ impl RoomState {
                 cleared.filter(|field| field.is_absent(present) && !announcement.clears(*field)),
             );
         }
-        let by = told
-            .of_task(present.id)
-            .next_back()
-            .map_or_else(|| author.user(), |change| Arc::clone(&change.author));
+        let by = told.of_task(present.id).next_back().map_or_else(
+            || Arc::clone(&author.user),
+            |change| Arc::clone(&change.author),
+        );
         let by = (*by).clone();
         let mut events = Vec::new();
         if let Announcement::Moved(command) = announcement {
@@ -195,7 +221,7 @@ impl RoomState {
     /// Somebody has deleted a task before its maker's page could add it: that page adds it after it was told.
     fn take_back(
         &mut self,
-        author: &Author,
+        author: &By,
         announcement: &Announcement,
         sender: SessionId,
         now: Instant,

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use collabflow_protocol::{
-    id::UserId,
-    model::{Task, TaskField},
-};
+use collabflow_protocol::id::UserId;
 use tokio::time::Instant;
 
 use crate::{
     id::SessionId,
     node::Echo,
     room::{
+        entry::{By, Changed, Origin},
         members::{Absence, Seat},
-        message::Author,
         state::RoomState,
         told::{ANNOUNCED_WITHIN, Change, Kind, LeftOut, OVERTAKEN_WITHIN},
     },
@@ -21,37 +18,37 @@ use crate::{
 
 impl RoomState {
     /// A change is stored: it is told, and remembered. A change of nothing is only remembered.
-    pub(in crate::room) fn stored(
-        &mut self,
-        author: &Author,
-        kind: Kind,
-        before: Option<&Task>,
-        after: &Arc<Task>,
-        index: Option<u64>,
-        now: Instant,
-    ) {
-        let fields = before.map_or_else(
-            || TaskField::ALL.to_vec(),
-            |before| TaskField::changed(before, after),
-        );
+    pub(in crate::room) fn deliver_change(&mut self, changed: Changed, now: Instant) {
+        let Changed {
+            by,
+            kind,
+            from,
+            fields,
+            task,
+            index,
+            base: _,
+            told_after,
+        } = changed;
+        let is_page = by.origin == Origin::Rest(Echo::NotAuthor);
         let mut change = Change {
             at: now,
-            author: author.user(),
-            by_rest: matches!(author, Author::Rest(..)),
-            from: before.unwrap_or(after).status.clone(),
+            author: Arc::clone(&by.user),
+            by_rest: matches!(by.origin, Origin::Rest(_)),
+            from,
             fields,
-            task: Arc::clone(after),
+            task,
             index,
             left_out: Vec::new(),
-            is_in_flight: author.is_page() && kind != Kind::Deleted,
+            is_in_flight: is_page && kind != Kind::Deleted,
             told_at: None,
             kind,
         };
         let is_told = change.kind == Kind::Deleted || !change.fields.is_empty();
         if is_told {
-            let left_out = self.leave_out(author, &mut change, now);
+            let left_out = self.leave_out(&by, &mut change, now);
             self.tell_change(&change, left_out, now);
         }
+        change.told_at = told_after.map(|after| now + after).or(change.told_at);
         // A change of nothing matters only to who may announce it.
         if is_told || change.by_rest {
             self.ledger.told.record(change);
@@ -59,28 +56,19 @@ impl RoomState {
     }
 
     /// Who does not hear of a change: the session that made it, or the page that will announce it.
-    fn leave_out(&self, author: &Author, change: &mut Change, now: Instant) -> Vec<SessionId> {
-        match author {
-            Author::Session(entry) => vec![entry.id],
-            Author::Rest(caller, _) => match caller.echo {
-                Echo::All => Vec::new(),
-                Echo::NotSocket(session) => {
-                    let is_own = |id| {
-                        self.members
-                            .get(id)
-                            .is_some_and(|seat| seat.entry.user_id() == caller.user.id)
-                    };
-                    if is_own(session) {
-                        vec![session]
-                    } else {
-                        Vec::new()
-                    }
-                }
-                Echo::NotAuthor => {
-                    self.await_announcement(caller.user.id, change, now);
-                    change.untold().collect()
-                }
-            },
+    fn leave_out(&self, by: &By, change: &mut Change, now: Instant) -> Vec<SessionId> {
+        match by.origin {
+            Origin::Session(session) => vec![session],
+            Origin::Rest(Echo::All) => Vec::new(),
+            Origin::Rest(Echo::NotSocket(session)) => {
+                let seat = self.members.get(session);
+                let is_own = seat.is_some_and(|seat| seat.entry.user_id() == by.user_id());
+                is_own.then_some(session).into_iter().collect()
+            }
+            Origin::Rest(Echo::NotAuthor) => {
+                self.await_announcement(by.user_id(), change, now);
+                change.untold().collect()
+            }
         }
     }
 

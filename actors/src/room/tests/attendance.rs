@@ -37,6 +37,7 @@ async fn a_user_with_a_new_name_has_it_in_what_is_told_from_then_on() {
         before: Box::new(task(1, "One")),
         after: Box::new(task(2, "Two")),
         index: 0,
+        base: 1,
     }));
     let events = room.heard_by(other.id);
     assert_eq!(events[0][1]["updatedBy"]["name"], "Renamed");

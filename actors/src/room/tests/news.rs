@@ -111,7 +111,7 @@ async fn a_change_that_is_watched_is_told_to_all() {
     room.answer(news(2, "theirs", &[TaskField::Title]));
     let told = room.take_told();
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].1, Audience::AllBut(vec![]));
+    assert_eq!(told[0].1, Audience::All);
     room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
     room.answer(news(2, "theirs", &[]));
     assert!(room.heard_by(page.id).is_empty() && room.heard_by(other.id).is_empty());
@@ -234,6 +234,7 @@ async fn who_waits_too_long_is_refused_and_hears_what_became_of_it() {
         before: Box::new(task(1, "early")),
         after: Box::new(task(2, "late")),
         index: 0,
+        base: 1,
     }));
     let told = room.take_told();
     assert_eq!(told.len(), 1);

@@ -20,6 +20,7 @@ async fn a_delete_of_an_unknown_task_is_acknowledged_before_what_came_after_it()
         before: Box::new(task(1, "earlier")),
         after: Box::new(task(2, "later")),
         index: 0,
+        base: 1,
     }));
     assert!(room.take_answered().is_empty());
     assert!(matches!(room.asked()[0].1, Request::LookUp(..)));

@@ -6,13 +6,14 @@ use collabflow_protocol::{
     id::TaskId,
     model::{Status, Task, TaskField, UserBrief},
 };
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::ANNOUNCED_WITHIN;
 use crate::id::SessionId;
 
 /// How a task was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Created,
     /// The request named these fields.

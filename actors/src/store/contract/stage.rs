@@ -287,7 +287,11 @@ pub(super) fn changed(outcome: TaskOutcome) -> (Task, Task, u64) {
             before,
             after,
             index,
-        } => (*before, *after, index),
+            base,
+        } => {
+            assert_eq!(base, before.version);
+            (*before, *after, index)
+        }
         other => panic!("not changed: {other:?}"),
     }
 }

@@ -165,6 +165,7 @@ impl State {
         }
         TaskOutcome::Changed {
             index: self.index_of(&after),
+            base: before.version,
             before: Box::new(before),
             after: Box::new(after),
         }

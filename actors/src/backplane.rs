@@ -1,0 +1,157 @@
+//! The `Backplane` trait: what joins nodes to a cluster, and the written contract of it.
+//!
+//! # Contract
+//! - **One order.** Each room has a log. An entry gets the next offset in it, and a stamp that is greater than that of any
+//!   entry before it in any room; both are given once, by one atomic step that also tells every subscriber.
+//! - **Once.** An entry is known by its id: one that was appended before has the place that it got then.
+//! - **In turn.** An entry that says which version of a task it tells is refused where an earlier one is missing, and
+//!   where a later one is there already.
+//! - **No silent hole.** Offsets are dense. A log that was lost begins anew under another epoch.
+//! - **Bounded.** A log keeps its last entries, for a while; what it no longer has, nobody can be given.
+//! - **Messages** that are passed on have no place and may be lost.
+//!
+//! What comes in from others, and of our own entries, is handed to the listener in the order in which it was given.
+
+use bytes::Bytes;
+use collabflow_protocol::id::TaskId;
+use futures_util::future::BoxFuture;
+
+use crate::{id::NodeId, key::RoomKey};
+
+/// The answer to a call; the call has been made already.
+pub type Answer<T> = BoxFuture<'static, Result<T, BackplaneError>>;
+
+/// Why the backplane could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackplaneError {
+    /// It is away, full, or refuses; what was asked for may have been done all the same.
+    #[error("the backplane is away: {0}")]
+    Away(String),
+    /// It gave an answer that makes no sense.
+    #[error("the backplane answered nonsense: {0}")]
+    Nonsense(String),
+}
+
+/// A place in a room's log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Which log: it changes where one was lost.
+    pub epoch: String,
+    /// 1 is the first entry; 0 is before it.
+    pub offset: u64,
+}
+
+/// Names an entry, whoever tells it again.
+pub type EntryId = u128;
+
+/// An entry to append.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// To which room's log.
+    pub room: RoomKey,
+    /// By what a repeat is known.
+    pub id: EntryId,
+    /// The version of a task that it tells.
+    pub turn: Option<Turn>,
+    /// What it says.
+    pub payload: Bytes,
+}
+
+/// Where an entry stands among those of its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Which task.
+    pub task: TaskId,
+    /// The version that it tells.
+    pub version: u64,
+    /// The version that must have been told before it, if any was lately; 0 where it tells the task whole.
+    pub base: u64,
+}
+
+/// What became of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It has this place.
+    At(Place),
+    /// It was appended before, and has this place.
+    Before(Place),
+    /// An earlier version of its task is missing: this is the last that was told.
+    Early(u64),
+    /// A later version of its task was told already.
+    Late,
+}
+
+/// A place, and the order of it among those of all rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// In the room's log.
+    pub position: Position,
+    /// Greater than that of each entry before it, of whichever room.
+    pub stamp: u64,
+}
+
+/// An entry as it comes from a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its name.
+    pub id: EntryId,
+    /// Where it stands.
+    pub place: Place,
+    /// What it says.
+    pub payload: Bytes,
+}
+
+/// A part of a log, to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The end; `None` is a log that nobody has written to.
+    pub top: Option<Position>,
+    /// Those entries that it still has, in their order.
+    pub entries: Vec<Logged>,
+}
+
+/// A table of what nodes remember together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Table {
+    /// Who is present in a room, by node and user.
+    Here(RoomKey),
+    /// The sessions that began on a node, by their secrets.
+    Sessions(NodeId),
+}
+
+/// What comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// An entry of a room that is subscribed to.
+    Entry(RoomKey, Logged),
+    /// What another node passes on to a room's members.
+    Passing(RoomKey, Bytes),
+    /// What another node says to all nodes.
+    Said(Bytes),
+    /// The connection is there, and every subscription of it was made anew: pushes may have been missed before.
+    Up,
+    /// The connection is gone.
+    Down,
+}
+
+/// What joins nodes. See the module's head for what holds for every method.
+pub trait Backplane: Send + Sync + 'static {
+    /// Begins to hear a room; answered when it does.
+    fn subscribe(&self, room: RoomKey) -> Answer<()>;
+    /// Hears it no more.
+    fn unsubscribe(&self, room: RoomKey);
+    /// Appends an entry, and tells it.
+    fn append(&self, append: Append) -> Answer<Appended>;
+    /// The entries of a room after an offset.
+    fn since(&self, room: RoomKey, offset: u64) -> Answer<Tail>;
+    /// The ends of these rooms' logs, in their order.
+    fn tops(&self, rooms: Vec<RoomKey>) -> Answer<Vec<Option<Position>>>;
+    /// Passes something on to the members of a room on other nodes.
+    fn pass(&self, room: RoomKey, payload: Bytes);
+    /// Says something to all nodes.
+    fn say(&self, payload: Bytes);
+    /// Puts a value into a table, or takes it out. Nobody waits for it; it is done before what is said later.
+    fn put(&self, table: Table, field: String, value: Option<Bytes>);
+    /// Everything that is in a table.
+    fn all(&self, table: Table) -> Answer<Vec<(String, Bytes)>>;
+}

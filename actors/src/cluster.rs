@@ -1,0 +1,146 @@
+//! The cluster: what joins this node to others, and the actor that hands on what comes from them.
+
+mod actor;
+mod nodes;
+mod word;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use collabflow_protocol::{id::UserId, model::UserBrief};
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::{
+    backplane::{Backplane, BackplaneError, Incoming, Table},
+    id::NodeId,
+    key::RoomKey,
+};
+
+pub(crate) use actor::ClusterActor;
+pub(crate) use word::RoomSays;
+use word::{NodeSays, NodeWord, RoomWord};
+
+/// What joins a node to others, for its start.
+pub struct Joined {
+    /// The backplane.
+    pub backplane: Arc<dyn Backplane>,
+    /// What comes in over it.
+    pub incoming: mpsc::UnboundedReceiver<Incoming>,
+    /// What this node is called; no other has the same name.
+    pub name: String,
+}
+
+/// This node's place among others. It outlives its actor.
+pub(crate) struct Cluster {
+    backplane: Arc<dyn Backplane>,
+    /// This run of the node.
+    node: NodeId,
+    /// What it is called over all its runs.
+    name: String,
+    is_up: AtomicBool,
+    /// What comes in: lent to the actor that reads it.
+    incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
+    actor: Mutex<Option<ractor::ActorId>>,
+}
+
+impl Cluster {
+    pub(crate) fn new(joined: Joined) -> Self {
+        Self {
+            backplane: joined.backplane,
+            node: NodeId::random(),
+            name: joined.name,
+            is_up: AtomicBool::new(false),
+            incoming: Arc::new(tokio::sync::Mutex::new(joined.incoming)),
+            actor: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn backplane(&self) -> &Arc<dyn Backplane> {
+        &self.backplane
+    }
+
+    /// Whether the backplane is there.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Acquire)
+    }
+
+    /// Says something of a room to the others that have members in it.
+    pub(crate) fn say_of(&self, room: RoomKey, says: RoomSays) {
+        let word = RoomWord {
+            by: self.node,
+            says,
+        };
+        self.backplane.pass(room, encode(&word));
+    }
+
+    /// Says something to all other nodes.
+    pub(crate) fn say(&self, says: NodeSays) {
+        let word = NodeWord {
+            by: self.node,
+            name: self.name.clone(),
+            says,
+        };
+        self.backplane.say(encode(&word));
+    }
+
+    /// A user is present here, or is no more: remembered, and said.
+    pub(crate) fn mark(&self, room: RoomKey, user: UserId, brief: Option<&UserBrief>) {
+        let field = format!("{} {user}", self.node);
+        self.backplane
+            .put(Table::Here(room), field, brief.map(encode));
+        self.say_of(
+            room,
+            match brief {
+                Some(brief) => RoomSays::Here(brief.clone()),
+                None => RoomSays::NotHere(user),
+            },
+        );
+    }
+
+    /// Who is present on which other node.
+    pub(crate) fn present(
+        &self,
+        room: RoomKey,
+    ) -> impl Future<Output = Result<Vec<(NodeId, UserBrief)>, BackplaneError>> + Send + use<> {
+        let (all, own) = (self.backplane.all(Table::Here(room)), self.node);
+        async move {
+            let marks = all.await?.into_iter().filter_map(|(field, brief)| {
+                let node: NodeId = field.split(' ').next()?.parse().ok()?;
+                let brief = serde_json::from_slice(&brief).ok()?;
+                (node != own).then_some((node, brief))
+            });
+            Ok(marks.collect())
+        }
+    }
+
+    /// Forgets who was present on a node that is gone.
+    pub(crate) fn forget(&self, room: RoomKey, node: NodeId, users: &[UserId]) {
+        for user in users {
+            self.backplane
+                .put(Table::Here(room), format!("{node} {user}"), None);
+        }
+    }
+
+    fn set_up(&self, is_up: bool) {
+        self.is_up.store(is_up, Ordering::Release);
+    }
+
+    pub(crate) fn has_actor(&self, id: ractor::ActorId) -> bool {
+        *self.actor.lock() == Some(id)
+    }
+
+    pub(crate) fn set_actor(&self, id: ractor::ActorId) {
+        *self.actor.lock() = Some(id);
+    }
+}
+
+fn encode(word: &impl Serialize) -> Bytes {
+    serde_json::to_vec(word)
+        .expect("words have text for keys, and no failing parts")
+        .into()
+}

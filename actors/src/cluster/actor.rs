@@ -1,0 +1,187 @@
+//! The cluster's actor: it hands what comes from other nodes to the rooms here, says that this node is alive while it has
+//! sessions and somebody hears it, and notices who is not any more.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+
+use super::{
+    Cluster,
+    nodes::{BEAT, Nodes},
+    word::{NodeSays, NodeWord, RoomWord},
+};
+use crate::{backplane::Incoming, id::NodeId, key::RoomKey, registry::Registry, room::Command};
+
+/// Between two looks at who is silent.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) struct ClusterActor;
+
+/// What the actor is told.
+#[derive(Debug)]
+pub(crate) enum ClusterMessage {
+    /// Something has come in.
+    Incoming(Incoming),
+    /// It is time to look who is silent, and perhaps to say something.
+    Look,
+    /// A node has ended, and its users have not come back within the grace.
+    Gone(NodeId),
+}
+
+pub(crate) struct ClusterState {
+    registry: Arc<Registry>,
+    cluster: Arc<Cluster>,
+    reading: tokio::task::JoinHandle<()>,
+    nodes: Nodes,
+    /// When this node said last that it is alive, and with how many sessions.
+    said: Option<(Instant, usize)>,
+}
+
+impl Drop for ClusterState {
+    /// The next actor reads what comes.
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+impl Actor for ClusterActor {
+    type Msg = ClusterMessage;
+    type State = ClusterState;
+    type Arguments = (Arc<Registry>, Arc<Cluster>);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ClusterMessage>,
+        (registry, cluster): Self::Arguments,
+    ) -> Result<ClusterState, ActorProcessingErr> {
+        let (incoming, reader) = (Arc::clone(&cluster.incoming), myself.clone());
+        let reading = tokio::spawn(async move {
+            let mut incoming = incoming.lock().await;
+            while let Some(message) = incoming.recv().await {
+                if reader.cast(ClusterMessage::Incoming(message)).is_err() {
+                    return;
+                }
+            }
+        });
+        myself.send_interval(LOOK, || ClusterMessage::Look);
+        Ok(ClusterState {
+            registry,
+            cluster,
+            reading,
+            nodes: Nodes::default(),
+            said: None,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ClusterMessage>,
+        message: ClusterMessage,
+        state: &mut ClusterState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ClusterMessage::Incoming(incoming) => state.take(incoming, &myself),
+            ClusterMessage::Look => state.look(Instant::now()),
+            ClusterMessage::Gone(node) => state.gone(node),
+        }
+        Ok(())
+    }
+}
+
+impl ClusterState {
+    fn take(&mut self, incoming: Incoming, myself: &ActorRef<ClusterMessage>) {
+        match incoming {
+            Incoming::Entry(room, entry) => self.give(room, Command::Logged(entry)),
+            Incoming::Up => {
+                self.nodes.excuse(Instant::now());
+                self.link(true);
+                self.cluster.say(NodeSays::Hello);
+                self.say_alive(Instant::now());
+            }
+            Incoming::Down => self.link(false),
+            Incoming::Passing(room, word) => self.take_room_word(room, &word),
+            Incoming::Said(word) => self.take_node_word(&word, myself),
+        }
+    }
+
+    fn give(&self, room: RoomKey, command: Command) {
+        if let Some(room) = self.registry.find(room) {
+            room.give(command);
+        }
+    }
+
+    fn give_all(&self, command: impl Fn() -> Command) {
+        for room in self.registry.rooms(|_| true) {
+            self.give(room, command());
+        }
+    }
+
+    fn link(&self, is_up: bool) {
+        // A room that is made from now on sees it; those that are there are told.
+        self.cluster.set_up(is_up);
+        self.give_all(|| Command::Link(is_up));
+    }
+
+    fn take_room_word(&mut self, room: RoomKey, word: &Bytes) {
+        // Of a newer version, perhaps.
+        let Ok(word) = serde_json::from_slice::<RoomWord>(word) else {
+            return;
+        };
+        if word.by != self.cluster.node {
+            self.nodes.suspect(word.by, Instant::now());
+            self.give(room, Command::Word(word.by, word.says));
+        }
+    }
+
+    fn take_node_word(&mut self, word: &Bytes, myself: &ActorRef<ClusterMessage>) {
+        let Ok(word) = serde_json::from_slice::<NodeWord>(word) else {
+            return;
+        };
+        if word.by == self.cluster.node {
+            return;
+        }
+        let now = Instant::now();
+        let heard = self.nodes.hear(&word, now);
+        for node in heard.gone {
+            if word.says == NodeSays::Bye {
+                // Its users may be on their way to another node.
+                let grace = self.registry.settings().presence_grace;
+                myself.send_after(grace, move || ClusterMessage::Gone(node));
+            } else {
+                self.gone(node);
+            }
+        }
+        if heard.wants_answer {
+            self.say_alive(now);
+        }
+    }
+
+    fn look(&mut self, now: Instant) {
+        if !self.cluster.is_up() {
+            return;
+        }
+        for node in self.nodes.take_dead(now) {
+            tracing::warn!(%node, "another node is silent: its users have left");
+            self.gone(node);
+        }
+        let sessions = self.registry.session_count();
+        let is_due = self
+            .said
+            .is_none_or(|(at, said)| at + BEAT <= now && (sessions > 0 || said > 0));
+        if is_due && !self.nodes.is_alone() {
+            self.say_alive(now);
+        }
+    }
+
+    fn say_alive(&mut self, now: Instant) {
+        let sessions = self.registry.session_count();
+        self.said = Some((now, sessions));
+        self.cluster.say(NodeSays::Alive(sessions));
+    }
+
+    fn gone(&self, node: NodeId) {
+        self.give_all(|| Command::NodeGone(node));
+    }
+}

@@ -1,0 +1,53 @@
+//! What nodes say to each other beside the logs: of a room, to those who have members in it; and to all.
+
+use collabflow_protocol::{id::UserId, model::UserBrief};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{NodeId, SessionId},
+    key::RoomKey,
+};
+
+/// Said of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RoomWord {
+    pub(crate) by: NodeId,
+    pub(crate) says: RoomSays,
+}
+
+/// What is said of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RoomSays {
+    /// A user is present there.
+    Here(UserBrief),
+    /// A user is present there no more.
+    NotHere(UserId),
+    /// These users are present there, and no others.
+    AllHere(Vec<UserBrief>),
+    /// A session types, or has stopped.
+    Typing(SessionId, UserBrief, bool),
+}
+
+/// Said to all nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeWord {
+    pub(crate) by: NodeId,
+    /// Its name, which it keeps over restarts.
+    pub(crate) name: String,
+    pub(crate) says: NodeSays,
+}
+
+/// What is said to all nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum NodeSays {
+    /// It has come, or is back: whoever has sessions answers that it is alive.
+    Hello,
+    /// It is alive, and has this many sessions; with none, it says so once.
+    Alive(usize),
+    /// It ends.
+    Bye,
+    /// Memberships behind these rooms have changed: whoever has done so says [`NodeSays::Done`].
+    MembersChanged(u64, Vec<RoomKey>),
+    /// What this node asked for under this number is done.
+    Done(NodeId, u64),
+}

@@ -1,0 +1,81 @@
+//! Who is in the room on other nodes, by what these say: their presence and their typing.
+
+use collabflow_protocol::model::UserBrief;
+use tokio::time::Instant;
+
+use super::{
+    effect::{Audience, Effect},
+    state::RoomState,
+};
+use crate::{cluster::RoomSays, id::NodeId};
+
+impl RoomState {
+    /// Another node says something of the room.
+    pub(super) fn take_word(&mut self, node: NodeId, says: RoomSays, now: Instant) {
+        // What is read of who is there may be older than this.
+        if self.ledger.log.is_beginning() && !matches!(says, RoomSays::Typing(..)) {
+            return self.ledger.log.words.push((node, says));
+        }
+        match says {
+            RoomSays::Here(user) => self.arrives_elsewhere(node, user, now),
+            RoomSays::NotHere(user) => {
+                if self.presence.leave_elsewhere(node, user) {
+                    self.has_left(user, now);
+                }
+            }
+            RoomSays::AllHere(users) => {
+                let there: Vec<_> = users.iter().map(|user| user.id).collect();
+                for user in self.presence.on_node(node) {
+                    if !there.contains(&user) && self.presence.leave_elsewhere(node, user) {
+                        self.has_left(user, now);
+                    }
+                }
+                for user in users {
+                    self.arrives_elsewhere(node, user, now);
+                }
+            }
+            RoomSays::Typing(session, user, is_typing) => {
+                self.typing
+                    .set_elsewhere(session, user.clone(), is_typing, now);
+                self.tell_typing_of(user, is_typing, Audience::All);
+            }
+        }
+    }
+
+    fn arrives_elsewhere(&mut self, node: NodeId, user: UserBrief, now: Instant) {
+        if self.presence.arrive_elsewhere(node, user.clone()) && self.crowd.change(user.id, now) {
+            self.tell_joined(&user, Audience::All);
+        }
+    }
+
+    /// Who was present on other nodes when the room began to follow its log. Nobody here has been told anything yet.
+    pub(super) fn take_present(&mut self, present: Vec<(NodeId, UserBrief)>, now: Instant) {
+        for (node, user) in present {
+            self.presence.arrive_elsewhere(node, user);
+        }
+        for (node, says) in std::mem::take(&mut self.ledger.log.words) {
+            self.take_word(node, says, now);
+        }
+    }
+
+    /// Another node is gone, and its users with it.
+    pub(super) fn take_node_gone(&mut self, node: NodeId, now: Instant) {
+        let users = self.presence.on_node(node);
+        for user in &users {
+            if self.presence.leave_elsewhere(node, *user) {
+                self.has_left(*user, now);
+            }
+        }
+        if !users.is_empty() {
+            self.effects.push(Effect::Forget(node, users));
+        }
+    }
+
+    /// The backplane is back: the others may have missed who has come and gone.
+    pub(super) fn say_present(&mut self) {
+        if self.key.scope().is_some() && !self.members.is_empty() {
+            let here = self.presence.here().collect();
+            self.effects.push(Effect::AllHere(here));
+        }
+    }
+}

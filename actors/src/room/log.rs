@@ -1,0 +1,138 @@
+//! The room's log, where its node is one of several: an entry is appended to it, and told by every node, this one too,
+//! when it comes back. What comes twice is dropped, what is missing is read, and who cannot be told of it is told to reload.
+//!
+//! While the log is away the room tells its own members at once, keeps what it told, and appends that when the log is back.
+
+mod follow;
+mod own;
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use self::{follow::Ahead, own::Own};
+use super::message::RoomMessage;
+use crate::{
+    backplane::{Append, EntryId, Position},
+    cluster::RoomSays,
+    id::NodeId,
+};
+
+/// How long an entry waits for the version that must be told before it; then it tells the task whole.
+const ORDER_WAIT: Duration = Duration::from_secs(1);
+/// Between two tries to append what is early.
+const EARLY_AGAIN: Duration = Duration::from_millis(20);
+/// Between two tries to reach a log that is away.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Entries that were told here and are known by their ids when they come back.
+const TOLD_HERE_MAX: usize = 8_192;
+
+/// Whether there are other nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// This node is one by itself.
+    #[default]
+    Alone,
+    /// The backplane is there.
+    Up,
+    /// It is away.
+    Down,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    link: Link,
+    following: Following,
+    /// Who wants in before the room follows its log.
+    waiting: Vec<RoomMessage>,
+    /// Entries of this node that were not told yet, in the order of their commits.
+    own: VecDeque<Own>,
+    /// Entries that came before one that is missing, by their offsets.
+    ahead: BTreeMap<u64, Ahead>,
+    /// A part of the log is being read.
+    is_reading: bool,
+    /// Entries that were told here while the log was away, in their order.
+    behind: VecDeque<Append>,
+    told_here: ToldHere,
+    /// What other nodes have said of who is there while the room began to follow its log.
+    pub(super) words: Vec<(NodeId, RoomSays)>,
+    /// When something is tried again.
+    again_at: Option<Instant>,
+}
+
+/// How far the room has told its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Following {
+    /// Nobody here is in it.
+    #[default]
+    No,
+    /// It begins to.
+    Beginning,
+    /// To this entry. A log that nobody has written to has no epoch yet.
+    At(Position),
+}
+
+/// The ids of what was told here, the last of them.
+#[derive(Debug, Default)]
+struct ToldHere {
+    ids: HashSet<EntryId>,
+    order: VecDeque<EntryId>,
+}
+
+impl ToldHere {
+    fn insert(&mut self, id: EntryId) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > TOLD_HERE_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+
+    fn contains(&self, id: EntryId) -> bool {
+        self.ids.contains(&id)
+    }
+}
+
+impl Log {
+    /// As it is where there are other nodes.
+    pub(crate) fn clustered(is_up: bool) -> Self {
+        Self {
+            link: if is_up { Link::Up } else { Link::Down },
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is not known yet who is there on other nodes.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.following == Following::Beginning
+    }
+
+    /// Whether there are other nodes.
+    pub(super) fn is_clustered(&self) -> bool {
+        self.link != Link::Alone
+    }
+
+    /// Whether nothing of this node's is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.own.is_empty() && self.behind.is_empty() && self.waiting.is_empty()
+    }
+
+    /// When something is to be tried again.
+    pub(super) const fn next_deadline(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    fn try_again(&mut self, at: Instant) {
+        self.again_at = Some(self.again_at.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+/// An entry as it came from the log.
+type Payload = Bytes;

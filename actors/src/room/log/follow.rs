@@ -1,0 +1,271 @@
+//! Following the log: entries are told in the order of their offsets, none twice, and none left out unseen.
+
+use collabflow_protocol::event::ServerEvent;
+use tokio::time::Instant;
+
+use super::{AGAIN, Following, Link, Payload};
+use crate::{
+    backplane::{BackplaneError, EntryId, Logged, Place, Position, Tail},
+    room::{
+        effect::{Audience, Effect},
+        entry::Entry,
+        message::RoomMessage,
+        state::{Followed, RoomState},
+    },
+};
+
+/// An entry that has to wait for those before it; one of this node's own is known here.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    place: Place,
+    id: EntryId,
+    payload: Option<Payload>,
+}
+
+impl RoomState {
+    /// Whether the room has to follow its log before this can be done: then it waits.
+    pub(in crate::room) fn waits_to_follow(&mut self, message: RoomMessage) -> Option<RoomMessage> {
+        let log = &mut self.ledger.log;
+        let needs = matches!(
+            message,
+            RoomMessage::Join(..) | RoomMessage::Return { .. } | RoomMessage::Renew { .. }
+        );
+        if !needs || log.link != Link::Up || matches!(log.following, Following::At(_)) {
+            return Some(message);
+        }
+        log.waiting.push(message);
+        if log.following == Following::No {
+            log.following = Following::Beginning;
+            self.effects.push(Effect::Follow);
+        }
+        None
+    }
+
+    /// The room is subscribed to, and this is the end of its log.
+    pub(in crate::room) fn take_following(
+        &mut self,
+        followed: Result<Followed, BackplaneError>,
+        now: Instant,
+    ) {
+        let log = &mut self.ledger.log;
+        if log.following != Following::Beginning {
+            return;
+        }
+        match followed {
+            Ok(Followed { top, present }) => {
+                log.following = Following::At(top.unwrap_or_else(beginning));
+                self.tell_ahead(now);
+                self.take_present(present, now);
+            }
+            Err(error) => {
+                // It is in the rooms all the same; the log is followed when it is back.
+                tracing::debug!(room = %self.key, %error, "the room goes on without its log");
+                log.following = Following::No;
+                log.try_again(now + AGAIN);
+            }
+        }
+        for message in std::mem::take(&mut self.ledger.log.waiting) {
+            self.take_message(message, now);
+        }
+    }
+
+    /// An entry has come.
+    pub(in crate::room) fn take_logged(&mut self, logged: Logged, now: Instant) {
+        let Logged { id, place, payload } = logged;
+        self.arrive(place, id, Some(payload), now);
+    }
+
+    pub(super) fn arrive(
+        &mut self,
+        place: Place,
+        id: EntryId,
+        payload: Option<Payload>,
+        now: Instant,
+    ) {
+        let log = &mut self.ledger.log;
+        let at = match &mut log.following {
+            Following::At(at) => at,
+            Following::Beginning => {
+                let offset = place.position.offset;
+                log.ahead.insert(offset, Ahead { place, id, payload });
+                return;
+            }
+            Following::No => {
+                self.settle_own(id, now);
+                return;
+            }
+        };
+        let position = &place.position;
+        if at.epoch.is_empty() && position.offset == 1 {
+            at.epoch.clone_from(&position.epoch);
+        }
+        if position.epoch != at.epoch {
+            let position = position.clone();
+            self.lose_track(position);
+            self.settle_own(id, now);
+            return;
+        }
+        if position.offset <= at.offset {
+            // It was told: as itself, or to whoever was told to reload.
+            self.settle_own(id, now);
+            return;
+        }
+        log.ahead
+            .insert(place.position.offset, Ahead { place, id, payload });
+        self.tell_ahead(now);
+    }
+
+    /// Tells what comes next, as far as it is there; what is missing is read.
+    fn tell_ahead(&mut self, now: Instant) {
+        loop {
+            let log = &mut self.ledger.log;
+            let Following::At(at) = &mut log.following else {
+                return;
+            };
+            let Some(first) = log.ahead.first_entry() else {
+                return;
+            };
+            let next = at.offset + 1;
+            if *first.key() > next {
+                return self.read_missing();
+            }
+            let ahead = first.remove();
+            if ahead.place.position.offset == next {
+                at.offset = next;
+                at.epoch = ahead.place.position.epoch;
+                self.tell_logged(ahead.id, ahead.payload, now);
+            } else {
+                self.settle_own(ahead.id, now);
+            }
+        }
+    }
+
+    fn tell_logged(&mut self, id: EntryId, payload: Option<Payload>, now: Instant) {
+        if self.settle_own(id, now) || self.ledger.log.told_here.contains(id) {
+            return;
+        }
+        let entry = payload.map(|payload| serde_json::from_slice::<Entry>(&payload));
+        match entry {
+            Some(Ok(entry)) => self.deliver(entry, now),
+            // A newer version's, perhaps: whoever is here cannot be told of it.
+            Some(Err(error)) => {
+                tracing::warn!(room = %self.key, %error, "an entry of the log cannot be read");
+                self.resync();
+            }
+            None => {}
+        }
+    }
+
+    /// Reads what is missing of the log.
+    pub(super) fn read_missing(&mut self) {
+        let log = &mut self.ledger.log;
+        if let (Following::At(at), false) = (&log.following, log.is_reading) {
+            log.is_reading = true;
+            self.effects.push(Effect::ReadLog(at.offset));
+        }
+    }
+
+    /// The part of the log that was read.
+    pub(in crate::room) fn take_tail(&mut self, tail: Result<Tail, BackplaneError>, now: Instant) {
+        let log = &mut self.ledger.log;
+        log.is_reading = false;
+        let Following::At(at) = &log.following else {
+            return;
+        };
+        let tail = match tail {
+            Ok(tail) => tail,
+            Err(_) => return log.try_again(now + AGAIN),
+        };
+        let before = at.offset;
+        let top = tail.top.clone().unwrap_or_else(beginning);
+        let is_same = at.epoch == top.epoch || (at.epoch.is_empty() && before == 0);
+        let first = tail
+            .entries
+            .first()
+            .map(|entry| entry.place.position.offset);
+        let is_whole = first.map_or(top.offset <= before, |first| first <= before + 1);
+        let has_missed = !tail.entries.is_empty();
+        if is_same && is_whole {
+            for entry in tail.entries {
+                self.take_logged(entry, now);
+            }
+        } else {
+            self.lose_track(top);
+            self.tell_ahead(now);
+        }
+        // Members here were told what was appended here before what others had appended.
+        if has_missed && !self.ledger.log.behind.is_empty() {
+            self.resync();
+        }
+        self.append_behind();
+    }
+
+    /// What is missing cannot be told any more.
+    fn lose_track(&mut self, now_at: Position) {
+        let log = &mut self.ledger.log;
+        log.ahead.retain(|_, ahead| {
+            ahead.place.position.epoch == now_at.epoch
+                && ahead.place.position.offset > now_at.offset
+        });
+        log.following = Following::At(now_at);
+        self.resync();
+    }
+
+    /// Everybody here is told to reload.
+    pub(in crate::room) fn resync(&mut self) {
+        let room = self.key.to_string();
+        self.tell(ServerEvent::RoomResync { room }, Audience::All);
+        self.tell_everybody();
+    }
+
+    /// The backplane has come, or gone.
+    pub(in crate::room) fn take_link(&mut self, is_up: bool, now: Instant) {
+        let log = &mut self.ledger.log;
+        if log.link == Link::Alone {
+            return;
+        }
+        if is_up {
+            log.link = Link::Up;
+            self.catch_up(now);
+            self.say_present();
+        } else {
+            log.link = Link::Down;
+            log.is_reading = false;
+            self.tell_own_here(now);
+            if self.ledger.log.following == Following::Beginning {
+                let away = BackplaneError::Away("it is gone".into());
+                self.take_following(Err(away), now);
+            }
+        }
+    }
+
+    /// Comes up to the end of the log, and appends what was told here alone.
+    pub(super) fn catch_up(&mut self, _now: Instant) {
+        let has_members = !self.members.is_empty();
+        let log = &mut self.ledger.log;
+        match log.following {
+            Following::At(_) => self.read_missing(),
+            Following::No if has_members => {
+                log.following = Following::Beginning;
+                self.effects.push(Effect::Follow);
+                // Whatever was told meanwhile, nobody here has heard.
+                self.resync();
+                self.append_behind();
+            }
+            Following::No => self.append_behind(),
+            Following::Beginning => {}
+        }
+    }
+
+    fn append_behind(&mut self) {
+        let behind = self.ledger.log.behind.iter().cloned();
+        self.effects.extend(behind.map(Effect::Append));
+    }
+}
+
+fn beginning() -> Position {
+    Position {
+        epoch: String::new(),
+        offset: 0,
+    }
+}

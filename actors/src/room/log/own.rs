@@ -1,0 +1,235 @@
+//! Entries of this node: appended, and told when they come back, or at once while the log is away.
+
+use bytes::Bytes;
+use collabflow_protocol::model::TaskField;
+use tokio::time::Instant;
+
+use super::{AGAIN, EARLY_AGAIN, Link, ORDER_WAIT};
+use crate::{
+    backplane::{Append, Appended, BackplaneError, EntryId, Turn},
+    node::Refusal,
+    room::{
+        effect::Effect,
+        entry::{Changed, Entry},
+        state::RoomState,
+        told::Kind,
+    },
+    session::reply::{Done, Reply},
+};
+
+/// An entry that was appended and not told yet.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) append: Append,
+    entry: Entry,
+    reply: Reply,
+    answer: Result<Done, Refusal>,
+    since: Instant,
+    /// It is early: it is to be appended again.
+    is_early: bool,
+}
+
+impl RoomState {
+    /// Puts an entry into the room's log; whoever waits for it is answered after it was told.
+    pub(in crate::room) fn log(
+        &mut self,
+        entry: Entry,
+        reply: Reply,
+        answer: Result<Done, Refusal>,
+        now: Instant,
+    ) {
+        let log = &self.ledger.log;
+        if log.link == Link::Alone {
+            self.deliver(entry, now);
+            return self.effects.push(Effect::Answer(reply, answer));
+        }
+        let own = Own {
+            append: Append {
+                room: self.key,
+                id: rand::random(),
+                turn: entry.turn(),
+                payload: entry.encode(),
+            },
+            entry,
+            reply,
+            answer,
+            since: now,
+            is_early: false,
+        };
+        // What was told here before is to be appended first.
+        if log.link == Link::Up && log.behind.is_empty() {
+            self.effects.push(Effect::Append(own.append.clone()));
+            self.ledger.log.own.push_back(own);
+        } else {
+            self.tell_here(own, now);
+        }
+    }
+
+    /// The log is away: the members here are told at once, and the others when it is back.
+    pub(super) fn tell_here(&mut self, own: Own, now: Instant) {
+        let log = &mut self.ledger.log;
+        log.told_here.insert(own.append.id);
+        log.behind.push_back(own.append);
+        log.try_again(now + AGAIN);
+        self.deliver(own.entry, now);
+        self.effects.push(Effect::Answer(own.reply, own.answer));
+    }
+
+    /// The log has answered.
+    pub(in crate::room) fn take_appended(
+        &mut self,
+        id: EntryId,
+        appended: Result<Appended, BackplaneError>,
+        now: Instant,
+    ) {
+        let log = &mut self.ledger.log;
+        if log.behind.iter().any(|append| append.id == id) {
+            return self.take_caught_up(id, appended, now);
+        }
+        let Some(place) = log.own.iter().position(|own| own.append.id == id) else {
+            return;
+        };
+        match appended {
+            Ok(Appended::At(place) | Appended::Before(place)) => self.arrive(place, id, None, now),
+            Ok(Appended::Early(_)) => {
+                let own = &mut log.own[place];
+                own.is_early = true;
+                if own.since + ORDER_WAIT <= now {
+                    own.tell_whole();
+                }
+                log.try_again(now + EARLY_AGAIN);
+            }
+            // What has become of the task since was told whole.
+            Ok(Appended::Late) => {
+                if let Some(own) = log.own.remove(place) {
+                    self.effects.push(Effect::Answer(own.reply, own.answer));
+                }
+            }
+            Err(error) => {
+                tracing::debug!(room = %self.key, %error, "an entry is told here alone");
+                self.tell_own_here(now);
+            }
+        }
+    }
+
+    /// Everything of this node's that is not told yet is told here, in its order.
+    pub(super) fn tell_own_here(&mut self, now: Instant) {
+        for own in std::mem::take(&mut self.ledger.log.own) {
+            self.tell_here(own, now);
+        }
+    }
+
+    /// Tells an entry of this node's that has come back; whether it was one is the answer.
+    pub(super) fn settle_own(&mut self, id: EntryId, now: Instant) -> bool {
+        let own = &mut self.ledger.log.own;
+        let Some(own) = own
+            .iter()
+            .position(|own| own.append.id == id)
+            .and_then(|place| own.remove(place))
+        else {
+            return false;
+        };
+        self.deliver(own.entry, now);
+        self.effects.push(Effect::Answer(own.reply, own.answer));
+        true
+    }
+
+    /// Appends again what was early, and what was told here alone.
+    pub(in crate::room) fn append_again(&mut self, now: Instant) {
+        let log = &mut self.ledger.log;
+        if log.again_at.take_if(|at| *at <= now).is_none() || log.link != Link::Up {
+            return;
+        }
+        let early = log.own.iter_mut().filter(|own| own.is_early);
+        self.effects.extend(early.map(|own| {
+            own.is_early = false;
+            Effect::Append(own.append.clone())
+        }));
+        self.catch_up(now);
+    }
+
+    fn take_caught_up(
+        &mut self,
+        id: EntryId,
+        appended: Result<Appended, BackplaneError>,
+        now: Instant,
+    ) {
+        let log = &mut self.ledger.log;
+        match appended {
+            Ok(Appended::At(place) | Appended::Before(place)) => {
+                log.behind.retain(|append| append.id != id);
+                self.arrive(place, id, None, now);
+            }
+            Ok(Appended::Late) => log.behind.retain(|append| append.id != id),
+            Ok(Appended::Early(_)) => {
+                // What was told here needs no other's version before it.
+                if let Some(turn) = log
+                    .behind
+                    .iter_mut()
+                    .find(|append| append.id == id)
+                    .and_then(|append| append.turn.as_mut())
+                {
+                    turn.base = 0;
+                }
+                log.try_again(now + EARLY_AGAIN);
+            }
+            Err(_) => log.try_again(now + AGAIN),
+        }
+    }
+}
+
+impl Own {
+    /// The version before it does not come: whoever missed it is told everything.
+    fn tell_whole(&mut self) {
+        let Some(turn) = &mut self.append.turn else {
+            return;
+        };
+        turn.base = 0;
+        if let Entry::Changed(changed) = &mut self.entry {
+            changed.base = 0;
+            if matches!(changed.kind, Kind::Updated(_) | Kind::Moved(_)) {
+                changed.kind = Kind::Updated(TaskField::ALL.to_vec());
+                changed.fields = TaskField::ALL.to_vec();
+            }
+        }
+        self.append.payload = self.entry.encode();
+    }
+}
+
+impl Entry {
+    /// Where it stands among those of its task.
+    fn turn(&self) -> Option<Turn> {
+        match self {
+            Self::Changed(changed) => changed.turn(),
+            Self::Announced(_) | Self::Gone(_) | Self::Posted(_) => None,
+        }
+    }
+
+    /// As it goes into the log.
+    fn encode(&self) -> Bytes {
+        serde_json::to_vec(self)
+            .expect("entries have text for keys, and no failing parts")
+            .into()
+    }
+}
+
+impl Changed {
+    fn turn(&self) -> Option<Turn> {
+        let task = self.task.id;
+        let version = self.task.version;
+        match self.kind {
+            Kind::Deleted => Some(Turn {
+                task,
+                version: version + 1,
+                base: version,
+            }),
+            // A change of nothing is no version.
+            _ if self.fields.is_empty() => None,
+            _ => Some(Turn {
+                task,
+                version,
+                base: self.base,
+            }),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What joins nodes: the backplane over Redis.
+
+mod redis;
+
+pub use redis::{RedisBackplane, RedisOptions};

@@ -1,0 +1,55 @@
+-- Appends an entry to a room's log, and tells it: one atomic step.
+--
+-- KEYS: the log's head {e: epoch, s: last offset}, its stream, the versions told of its tasks {task: version}, the place of
+--       this entry {e, s, t}, the stamp over all rooms.
+-- ARGV: the room's channel, the entry's id, its payload, an epoch if the log begins, how many entries are kept, for how
+--       many seconds, for how many seconds ids and versions are, the task or '', its version, the version that must have been told before.
+local head, stream, versions, seen, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local channel, id, payload, fresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local length, kept, known_for = ARGV[5], ARGV[6], ARGV[7]
+local task, version, base = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local place = redis.call('HMGET', seen, 'e', 's', 't')
+if place[1] then
+  return {'before', place[1], place[2], place[3]}
+end
+
+if task ~= '' then
+  local last = tonumber(redis.call('HGET', versions, task) or '')
+  if last and version <= last then
+    return {'late'}
+  end
+  if last and last < base then
+    return {'early', tostring(last)}
+  end
+end
+
+local epoch = redis.call('HGET', head, 'e')
+if not epoch then
+  epoch = fresh
+  redis.call('HSET', head, 'e', epoch)
+  -- A stream that outlived its head has offsets of another epoch.
+  redis.call('DEL', stream)
+end
+-- A clock that was lost goes on from the time, so that no stamp is given twice.
+local now = redis.call('TIME')
+local stamp = redis.call('INCR', clock)
+local least = tonumber(now[1]) * 1000000 + tonumber(now[2])
+if stamp < least - 86400000000 then
+  stamp = least
+  redis.call('SET', clock, string.format('%.0f', stamp))
+end
+stamp = string.format('%.0f', stamp)
+redis.call('EXPIRE', clock, kept * 2)
+local offset = redis.call('HINCRBY', head, 's', 1)
+redis.call('EXPIRE', head, kept * 2)
+redis.call('XADD', stream, 'MAXLEN', length, offset .. '-0', 'i', id, 't', stamp, 'p', payload)
+redis.call('EXPIRE', stream, kept)
+redis.call('HSET', seen, 'e', epoch, 's', offset, 't', stamp)
+redis.call('EXPIRE', seen, known_for)
+if task ~= '' then
+  redis.call('HSET', versions, task, ARGV[9])
+  redis.call('EXPIRE', versions, known_for)
+end
+redis.call('PUBLISH', channel, 'e' .. epoch .. ' ' .. offset .. ' ' .. stamp .. ' ' .. id .. ' ' .. payload)
+return {'at', epoch, tostring(offset), stamp}

@@ -1,0 +1,226 @@
+//! The connection that listens: it is made again whenever it is gone, with every subscription, and counts as there only
+//! once a message of our own has come back over it.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use collabflow_actors::{
+    backplane::{BackplaneError, Incoming},
+    key::RoomKey,
+};
+use futures_util::StreamExt;
+use redis::{
+    AsyncConnectionConfig, Client, Msg, RedisResult,
+    aio::{PubSubSink, PubSubStream},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
+
+use super::{
+    RedisOptions, away,
+    calls::Calls,
+    keys::{EVERYBODY, Keys},
+    push::{self, Push},
+};
+
+/// Between two tries to connect: the first, and the longest; each is somewhere between half and whole.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A wish of the node.
+pub(super) enum Subscription {
+    Begin(RoomKey, oneshot::Sender<Result<(), BackplaneError>>),
+    End(RoomKey),
+}
+
+pub(super) struct Listener {
+    client: Client,
+    calls: Arc<Calls>,
+    options: RedisOptions,
+    incoming: mpsc::UnboundedSender<Incoming>,
+    wanted: mpsc::UnboundedReceiver<Subscription>,
+    rooms: HashSet<RoomKey>,
+}
+
+impl Listener {
+    pub(super) fn new(
+        client: Client,
+        calls: Arc<Calls>,
+        options: RedisOptions,
+        incoming: mpsc::UnboundedSender<Incoming>,
+        wanted: mpsc::UnboundedReceiver<Subscription>,
+    ) -> Self {
+        Self {
+            client,
+            calls,
+            options,
+            incoming,
+            wanted,
+            rooms: HashSet::new(),
+        }
+    }
+
+    /// Until the node drops the backplane.
+    pub(super) async fn run(mut self) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.connect().await {
+                Ok((sink, stream)) => {
+                    pause = PAUSE_MIN;
+                    let ended = self.listen(sink, stream).await;
+                    self.calls.connect(None);
+                    let _ = self.incoming.send(Incoming::Down);
+                    if ended == Ended::Stopped {
+                        return;
+                    }
+                    tracing::warn!("Redis is away: this node goes on by itself");
+                }
+                Err(error) => tracing::debug!(%error, "Redis does not answer"),
+            }
+            let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
+            if self.wait(jittered).await == Ended::Stopped {
+                return;
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Wishes are taken while there is no connection too, and refused.
+    async fn wait(&mut self, pause: Duration) -> Ended {
+        let end = time::Instant::now() + pause;
+        loop {
+            match time::timeout_at(end, self.wanted.recv()).await {
+                Err(_) => return Ended::Cut,
+                Ok(None) => return Ended::Stopped,
+                Ok(Some(Subscription::Begin(room, done))) => {
+                    // It is made with the next connection.
+                    self.rooms.insert(room);
+                    let _ = done.send(Err(away("there is no connection")));
+                }
+                Ok(Some(Subscription::End(room))) => {
+                    self.rooms.remove(&room);
+                }
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> RedisResult<(PubSubSink, PubSubStream)> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.options.timeout))
+            // Calls have their time themselves.
+            .set_response_timeout(None);
+        let calls = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let listening = time::timeout(self.options.timeout, self.client.get_async_pubsub());
+        let (mut sink, stream) = listening.await.map_err(too_long)??.split();
+        let mut channels = vec![EVERYBODY.to_owned()];
+        channels.extend(self.rooms.iter().map(|room| Keys.channel(*room)));
+        let subscribing = time::timeout(self.options.timeout, sink.subscribe(channels));
+        subscribing.await.map_err(too_long)??;
+        let mut stream = stream;
+        self.verify(calls.clone(), &mut stream).await?;
+        self.calls.connect(Some(calls));
+        // The node may have stopped.
+        let _ = self.incoming.send(Incoming::Up);
+        Ok((sink, stream))
+    }
+
+    /// A message of our own has to come back.
+    async fn verify(
+        &self,
+        mut calls: redis::aio::MultiplexedConnection,
+        stream: &mut PubSubStream,
+    ) -> RedisResult<()> {
+        let word = format!("v{:x}", rand::random::<u64>());
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(EVERYBODY).arg(&word);
+        let coming_back = async {
+            publish.exec_async(&mut calls).await?;
+            while let Some(message) = stream.next().await {
+                if message.get_payload_bytes() == word.as_bytes() {
+                    return Ok(());
+                }
+                self.hand_on(&message);
+            }
+            Err(cut())
+        };
+        time::timeout(self.options.timeout, coming_back)
+            .await
+            .map_err(too_long)?
+    }
+
+    async fn listen(&mut self, mut sink: PubSubSink, mut stream: PubSubStream) -> Ended {
+        loop {
+            tokio::select! {
+                message = stream.next() => match message {
+                    Some(message) => self.hand_on(&message),
+                    None => return Ended::Cut,
+                },
+                wanted = self.wanted.recv() => match wanted {
+                    None => return Ended::Stopped,
+                    Some(wanted) => {
+                        if !self.subscribe(&mut sink, wanted).await {
+                            return Ended::Cut;
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Whether the connection has done it.
+    async fn subscribe(&mut self, sink: &mut PubSubSink, wanted: Subscription) -> bool {
+        let timeout = self.options.timeout;
+        match wanted {
+            Subscription::Begin(room, done) => {
+                self.rooms.insert(room);
+                let subscribed = time::timeout(timeout, sink.subscribe(Keys.channel(room))).await;
+                let is_done = matches!(subscribed, Ok(Ok(())));
+                let answer = if is_done {
+                    Ok(())
+                } else {
+                    Err(away("it does not subscribe"))
+                };
+                let _ = done.send(answer);
+                is_done
+            }
+            Subscription::End(room) => {
+                self.rooms.remove(&room);
+                let ended = time::timeout(timeout, sink.unsubscribe(Keys.channel(room))).await;
+                matches!(ended, Ok(Ok(())))
+            }
+        }
+    }
+
+    fn hand_on(&self, message: &Msg) {
+        let channel = message.get_channel_name();
+        let payload = Bytes::copy_from_slice(message.get_payload_bytes());
+        let incoming = match (channel, Keys.room(channel), push::read(&payload)) {
+            (EVERYBODY, _, Some(Push::Passing(payload))) => Incoming::Said(payload),
+            (_, Some(room), Some(Push::Passing(payload))) => Incoming::Passing(room, payload),
+            (_, Some(room), Some(Push::Entry(entry))) => Incoming::Entry(room, entry),
+            // Another node's word by which it knows its connection.
+            _ => return,
+        };
+        // The node may have stopped.
+        let _ = self.incoming.send(incoming);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Cut,
+    Stopped,
+}
+
+fn too_long(_: time::error::Elapsed) -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+fn cut() -> redis::RedisError {
+    std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()
+}
