@@ -82,7 +82,7 @@ impl Server {
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
         let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
         let joined = join(&config)?;
-        let node = Node::start_joined(Arc::clone(&store), config.engine_settings(), joined).await;
+        let node = Node::start_joined(store, config.engine_settings(), joined).await;
         let watching = if config.mongodb.watch {
             opened.watch(Directory::new(node.clone())).await?
         } else {
@@ -110,7 +110,7 @@ impl Server {
         let config = Arc::new(config);
         let draining = Arc::clone(&engine);
         let edge = Edge {
-            routes: health::routes(store, move || draining.is_draining())
+            routes: health::routes(node.clone(), move || draining.is_draining())
                 .or(metrics::routes(node.clone()))
                 .unify()
                 .or(engine::routes(Arc::clone(&engine)))

@@ -136,6 +136,8 @@ pub enum Incoming {
 
 /// What joins nodes. See the module's head for what holds for every method.
 pub trait Backplane: Send + Sync + 'static {
+    /// Whether it answers.
+    fn ping(&self) -> Answer<()>;
     /// Begins to hear a room; answered when it does.
     fn subscribe(&self, room: RoomKey) -> Answer<()>;
     /// Hears it no more.

@@ -19,6 +19,7 @@ use crate::{
     backplane::{Backplane, BackplaneError, Incoming, Table},
     id::NodeId,
     key::RoomKey,
+    metrics,
 };
 
 pub(crate) use actor::ClusterActor;
@@ -128,6 +129,7 @@ impl Cluster {
 
     fn set_up(&self, is_up: bool) {
         self.is_up.store(is_up, Ordering::Release);
+        metrics::backplane(is_up);
     }
 
     pub(crate) fn has_actor(&self, id: ractor::ActorId) -> bool {

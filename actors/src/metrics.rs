@@ -29,6 +29,8 @@ const EVENTS_TOLD: &str = "collabflow_events_told_total";
 const DELIVERIES: &str = "collabflow_deliveries_total";
 const QUEUE_BYTES: &str = "collabflow_queue_bytes";
 const FRAMES_DROPPED: &str = "collabflow_frames_dropped_total";
+/// 1 while the node is joined to others.
+const BACKPLANE: &str = "collabflow_backplane_up";
 /// Actors that were started again or closed after a panic, by `kind`.
 pub const RESTARTS: &str = "collabflow_actor_restarts_total";
 
@@ -37,6 +39,7 @@ pub const GAUGES: &[Described] = &[
     (CONNECTIONS, "Open connections, by transport"),
     (SESSIONS, "Sessions that have proven who they are"),
     (ROOMS, "Rooms in memory, by kind"),
+    (BACKPLANE, "1 while Redis joins this node to others, else 0"),
     (QUEUE_BYTES, "Bytes that wait for clients to read them"),
 ];
 /// Every counter of the engine.
@@ -103,6 +106,7 @@ pub fn begin() {
     for transport in ["websocket", "polling", "plain"] {
         gauge!(CONNECTIONS, "transport" => transport).increment(0);
     }
+    gauge!(BACKPLANE).set(0);
     for reason in ["away", "closed", "away_too_much"] {
         counter!(FRAMES_DROPPED, "reason" => reason).increment(0);
     }
@@ -124,6 +128,10 @@ pub(crate) fn frames_dropped(reason: &'static str, count: usize) {
     if count > 0 {
         counter!(FRAMES_DROPPED, "reason" => reason).increment(count as u64);
     }
+}
+
+pub(crate) fn backplane(is_up: bool) {
+    gauge!(BACKPLANE).set(f64::from(u8::from(is_up)));
 }
 
 pub(crate) fn connection_closed(reason: CloseReason) {

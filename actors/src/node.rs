@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    backplane::Answer,
     cluster::{Cluster, Joined},
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
@@ -215,6 +216,13 @@ impl Node {
             .await
             .expect("an actor without a name can always be started");
         Self { registry }
+    }
+
+    /// Asks what joins this node to others whether it answers; `None` where nothing does.
+    #[must_use]
+    pub fn ping_backplane(&self) -> Option<Answer<()>> {
+        let cluster = self.registry.cluster()?;
+        Some(cluster.backplane().ping())
     }
 
     /// Stops every actor. Sessions are to be closed before.

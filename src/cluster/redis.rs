@@ -102,6 +102,10 @@ impl RedisBackplane {
 }
 
 impl Backplane for RedisBackplane {
+    fn ping(&self) -> Answer<()> {
+        self.call(Call::Ping)
+    }
+
     fn subscribe(&self, room: RoomKey) -> Answer<()> {
         let (done, is_done) = oneshot::channel();
         let wanted = Subscription::Begin(room, done);

@@ -1,8 +1,8 @@
 //! `/healthz`: the process is alive. `/readyz`: it can do its work; each part that it needs is named.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, iter, time::Duration};
 
-use collabflow_actors::store::Store;
+use collabflow_actors::node::Node;
 use tokio::time;
 use warp::{
     Filter, Reply,
@@ -19,7 +19,7 @@ const PING_MAX: Duration = Duration::from_secs(2);
 /// Both routes. A server that is draining takes no new sessions, and is not ready for more.
 #[must_use]
 pub fn routes(
-    store: Arc<dyn Store>,
+    node: Node,
     is_draining: impl Fn() -> bool + Clone + Send + Sync + 'static,
 ) -> BoxedFilter<(Response,)> {
     let alive = warp::path!("healthz")
@@ -34,10 +34,10 @@ pub fn routes(
     let ready = warp::path!("readyz")
         .and(warp::method())
         .then(move |method: Method| {
-            let (store, is_draining) = (Arc::clone(&store), is_draining());
+            let (node, is_draining) = (node.clone(), is_draining());
             async move {
                 if is_read(&method) {
-                    ready(store, is_draining).await
+                    ready(&node, is_draining).await
                 } else {
                     refuse()
                 }
@@ -54,9 +54,22 @@ fn refuse() -> Response {
     Failure::method_not_allowed("GET, HEAD").into_response()
 }
 
-async fn ready(store: Arc<dyn Store>, is_draining: bool) -> Response {
-    let is_store_ready = matches!(time::timeout(PING_MAX, store.ping()).await, Ok(Ok(())));
-    answer(&[("store", is_store_ready)], is_draining)
+async fn ready(node: &Node, is_draining: bool) -> Response {
+    let store = async {
+        matches!(
+            time::timeout(PING_MAX, node.store().ping()).await,
+            Ok(Ok(()))
+        )
+    };
+    let redis = async {
+        match node.ping_backplane() {
+            Some(ping) => Some(matches!(time::timeout(PING_MAX, ping).await, Ok(Ok(())))),
+            None => None,
+        }
+    };
+    let (store, redis) = tokio::join!(store, redis);
+    let parts = iter::once(("store", store)).chain(redis.map(|redis| ("redis", redis)));
+    answer(&parts.collect::<Vec<_>>(), is_draining)
 }
 
 fn answer(parts: &[(&str, bool)], is_draining: bool) -> Response {

@@ -71,8 +71,10 @@ impl App {
         let auth = Auth::new(Tokens::new(&secret, &config.auth), Arc::clone(&shared));
         let tokens = Tokens::new(&secret, &config.auth);
         let node = Node::start(Arc::clone(&shared), config.engine_settings()).await;
-        let rest = Rest::new(node, Arc::new(auth), Arc::new(config));
-        let routes = health::routes(shared, || false).or(rest.routes()).unify();
+        let rest = Rest::new(node.clone(), Arc::new(auth), Arc::new(config));
+        let routes = health::routes(node, || false)
+            .or(rest.routes())
+            .unify();
         let routes = routes.recover(rejection::recover).unify().boxed();
         Self {
             store,

@@ -9,7 +9,7 @@ use collabflow_actors::{
     key::RoomKey,
 };
 use collabflow_protocol::id::ObjectId;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::redis::Redis;
@@ -221,19 +221,22 @@ async fn a_log_that_is_lost_begins_anew_under_another_epoch() {
 #[tokio::test]
 async fn a_call_to_a_redis_that_hangs_ends_in_time_and_is_known_when_it_is_made_again() {
     let redis = Redis::start();
-    let node = Node::start(&redis).await;
+    let mut node = Node::start(&redis).await;
     redis.freeze();
     let hanging = entry(room(1), "hanging");
     let answer = timeout(WITHIN, node.backplane.append(hanging.clone())).await;
     let answer = answer.expect("it ends in time");
     assert!(matches!(answer, Err(BackplaneError::Away(_))), "{answer:?}");
+    assert_eq!(node.next().await, Incoming::Down);
+    // Nobody waits for a connection that has left a call without an answer.
+    let refused = node.backplane.ping().now_or_never();
+    assert!(
+        matches!(refused, Some(Err(BackplaneError::Away(_)))),
+        "{refused:?}"
+    );
     redis.thaw();
-    let again = loop {
-        match node.backplane.append(hanging.clone()).await {
-            Ok(appended) => break appended,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    assert_eq!(node.next().await, Incoming::Up);
+    let again = node.append(hanging).await;
     assert_eq!(offset(&again), 1);
     assert_eq!(offset(&node.append(entry(room(1), "next")).await), 2);
 }

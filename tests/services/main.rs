@@ -1,6 +1,7 @@
 //! What needs a real service beside us: MongoDB as a process of its own.
 
 mod backplane;
+mod clustered;
 mod contract;
 mod durable;
 mod faults;

@@ -88,21 +88,9 @@ impl Nodes {
         }
     }
 
-    /// When the next silence is too long.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let watched = self.peers.values().filter(|peer| peer.is_watched);
-        watched.map(|peer| peer.heard + DEAD_AFTER).min()
-    }
-
     /// Whether there is anybody to hear this one.
     pub(crate) fn is_alone(&self) -> bool {
         self.peers.is_empty()
-    }
-
-    /// Nodes with sessions.
-    pub(crate) fn watched(&self) -> Vec<NodeId> {
-        let watched = self.peers.iter().filter(|(_, peer)| peer.is_watched);
-        watched.map(|(id, _)| *id).collect()
     }
 }
 
@@ -141,7 +129,6 @@ mod tests {
         let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
         nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
         nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
-        assert_eq!(nodes.next_deadline(), None);
         assert!(nodes.take_dead(now + DEAD_AFTER * 100).is_empty());
         assert!(!nodes.is_alone());
     }
@@ -155,9 +142,9 @@ mod tests {
         let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
         assert_eq!(heard.gone, [old]);
         assert!(heard.wants_answer);
-        assert_eq!(nodes.watched(), [other]);
         let heard = nodes.hear(&word(other, "b", NodeSays::Bye), now);
         assert_eq!(heard.gone, [other]);
+        assert!(nodes.take_dead(now + DEAD_AFTER * 2).is_empty());
     }
 
     #[tokio::test]

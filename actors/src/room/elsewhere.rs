@@ -17,7 +17,7 @@ impl RoomState {
             return self.ledger.log.words.push((node, says));
         }
         match says {
-            RoomSays::Here(user) => self.arrives_elsewhere(node, user, now),
+            RoomSays::Here(user) => self.arrives_elsewhere(node, &user, now),
             RoomSays::NotHere(user) => {
                 if self.presence.leave_elsewhere(node, user) {
                     self.has_left(user, now);
@@ -31,7 +31,7 @@ impl RoomState {
                     }
                 }
                 for user in users {
-                    self.arrives_elsewhere(node, user, now);
+                    self.arrives_elsewhere(node, &user, now);
                 }
             }
             RoomSays::Typing(session, user, is_typing) => {
@@ -42,9 +42,9 @@ impl RoomState {
         }
     }
 
-    fn arrives_elsewhere(&mut self, node: NodeId, user: UserBrief, now: Instant) {
+    fn arrives_elsewhere(&mut self, node: NodeId, user: &UserBrief, now: Instant) {
         if self.presence.arrive_elsewhere(node, user.clone()) && self.crowd.change(user.id, now) {
-            self.tell_joined(&user, Audience::All);
+            self.tell_joined(user, Audience::All);
         }
     }
 

@@ -30,6 +30,7 @@ type Sender<T> = oneshot::Sender<Result<T, BackplaneError>>;
 
 /// A call, and who waits for it.
 pub(super) enum Call {
+    Ping(Sender<()>),
     Append(Append, Sender<Appended>),
     Since(RoomKey, u64, Sender<Tail>),
     Tops(Vec<RoomKey>, Sender<Vec<Option<Position>>>),
@@ -41,16 +42,33 @@ pub(super) enum Call {
 /// Where calls go.
 pub(super) struct Calls {
     waiting: mpsc::Sender<Call>,
-    connection: watch::Sender<Option<MultiplexedConnection>>,
+    connection: Connection,
+}
+
+/// The connection, while there is one, and which it is.
+#[derive(Clone)]
+struct Connection(watch::Sender<Option<(u64, MultiplexedConnection)>>);
+
+impl Connection {
+    /// One that has left a call without an answer is used no more: each call after it would wait as long.
+    fn give_up(&self, number: u64) {
+        self.0.send_if_modified(|connection| {
+            let is_it = connection.as_ref().is_some_and(|(its, _)| *its == number);
+            if is_it {
+                *connection = None;
+            }
+            is_it
+        });
+    }
 }
 
 impl Calls {
     pub(super) fn start(options: RedisOptions) -> Self {
         let (waiting, calls) = mpsc::channel(WAITING_MAX);
-        let connection = watch::Sender::new(None);
+        let connection = Connection(watch::Sender::new(None));
         let worker = Worker {
             script: Script::new(include_str!("append.lua")),
-            connection: connection.subscribe(),
+            connection: connection.clone(),
             options,
         };
         tokio::spawn(worker.run(calls));
@@ -60,13 +78,25 @@ impl Calls {
         }
     }
 
-    /// There is a connection; or there is none any more, and calls are refused.
-    pub(super) fn connect(&self, connection: Option<MultiplexedConnection>) {
-        self.connection.send_replace(connection);
+    /// There is a connection.
+    pub(super) fn connect(&self, number: u64, connection: MultiplexedConnection) {
+        self.connection.0.send_replace(Some((number, connection)));
+    }
+
+    /// There is none any more, and calls are refused.
+    pub(super) fn disconnect(&self) {
+        self.connection.0.send_replace(None);
+    }
+
+    /// Returns when the connection is used no more.
+    pub(super) async fn given_up(&self) {
+        let mut connection = self.connection.0.subscribe();
+        // The sender is our own.
+        let _ = connection.wait_for(Option::is_none).await;
     }
 
     pub(super) fn send(&self, call: Call) -> Result<(), BackplaneError> {
-        if self.connection.borrow().is_none() {
+        if self.connection.0.borrow().is_none() {
             return Err(away("there is no connection"));
         }
         self.waiting
@@ -81,36 +111,50 @@ impl Calls {
     }
 }
 
+/// A call had no answer in time.
+struct Overdue;
+
 struct Worker {
     script: Script,
-    connection: watch::Receiver<Option<MultiplexedConnection>>,
+    connection: Connection,
     options: RedisOptions,
 }
 
 impl Worker {
-    async fn run(mut self, mut calls: mpsc::Receiver<Call>) {
+    async fn run(self, mut calls: mpsc::Receiver<Call>) {
         let mut batch = Vec::new();
         while calls.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            let connection = self.connection.borrow_and_update().clone();
+            let connection = self.connection.0.borrow().clone();
             let batch = std::mem::take(&mut batch);
             match connection {
-                Some(mut connection) => self.make(&mut connection, batch).await,
-                None => batch
-                    .into_iter()
-                    .for_each(|call| call.fail(&away("there is no connection"))),
+                Some((number, mut connection)) => {
+                    if let Err(Overdue) = self.make(&mut connection, batch).await {
+                        self.connection.give_up(number);
+                    }
+                }
+                None => fail_all(batch, &away("there is no connection")),
             }
         }
     }
 
     /// Makes all calls of a batch in one pipeline. A script that Redis has forgotten has not run: it is given again.
-    async fn make(&self, connection: &mut MultiplexedConnection, batch: Vec<Call>) {
+    async fn make(
+        &self,
+        connection: &mut MultiplexedConnection,
+        batch: Vec<Call>,
+    ) -> Result<(), Overdue> {
         let mut batch = batch;
         for _ in 0..2 {
             let answers = self.query(connection, &batch).await;
             let answers = match answers {
-                Ok(answers) => answers,
-                Err(error) => {
-                    return batch.into_iter().for_each(|call| call.fail(&error));
+                Ok(Ok(answers)) => answers,
+                Ok(Err(error)) => {
+                    fail_all(batch, &BackplaneError::Away(error.to_string()));
+                    return Ok(());
+                }
+                Err(Overdue) => {
+                    fail_all(batch, &away("it does not answer in time"));
+                    return Err(Overdue);
                 }
             };
             let mut again = Vec::new();
@@ -121,42 +165,38 @@ impl Worker {
                 }
             }
             if again.is_empty() {
-                return;
+                return Ok(());
             }
             batch = again;
-            let loaded =
-                time::timeout(self.options.timeout, self.script.load_async(connection)).await;
+            let loading = self.script.load_async(connection);
+            let loaded = time::timeout(self.options.timeout, loading).await;
             if !matches!(loaded, Ok(Ok(_))) {
-                return batch
-                    .into_iter()
-                    .for_each(|call| call.fail(&away("it takes no scripts")));
+                fail_all(batch, &away("it takes no scripts"));
+                return loaded.map(drop).map_err(|_| Overdue);
             }
         }
-        batch
-            .into_iter()
-            .for_each(|call| call.fail(&away("it forgets scripts")));
+        fail_all(batch, &away("it forgets scripts"));
+        Ok(())
     }
 
     async fn query(
         &self,
         connection: &mut MultiplexedConnection,
         batch: &[Call],
-    ) -> Result<Vec<RedisResult<Value>>, BackplaneError> {
+    ) -> Result<RedisResult<Vec<RedisResult<Value>>>, Overdue> {
         let mut pipeline = Pipeline::with_capacity(batch.len());
         pipeline.ignore_errors();
         for call in batch {
             pipeline.add_command(self.command(call));
         }
         let answer = pipeline.query_async(connection);
-        match time::timeout(self.options.timeout, answer).await {
-            Ok(Ok(answers)) => Ok(answers),
-            Ok(Err(error)) => Err(BackplaneError::Away(error.to_string())),
-            Err(_) => Err(away("it does not answer in time")),
-        }
+        let answer = time::timeout(self.options.timeout, answer).await;
+        answer.map_err(|_| Overdue)
     }
 
     fn command(&self, call: &Call) -> Cmd {
         match call {
+            Call::Ping(_) => redis::cmd("PING"),
             Call::Append(append, _) => self.append(append),
             Call::Since(room, offset, _) => {
                 let mut cmd = Cmd::new();
@@ -256,6 +296,10 @@ const SINCE: &str =
     "return {redis.call('HMGET', KEYS[1], 'e', 's'), redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
 const TOPS: &str = "local tops = {} for i, key in ipairs(KEYS) do tops[i] = redis.call('HMGET', key, 'e', 's') end return tops";
 
+fn fail_all(batch: Vec<Call>, error: &BackplaneError) {
+    batch.into_iter().for_each(|call| call.fail(error));
+}
+
 fn is_forgotten(error: &RedisError) -> bool {
     error.code() == Some("NOSCRIPT")
 }
@@ -264,6 +308,7 @@ impl Call {
     fn fail(self, error: &BackplaneError) {
         // Who waited may have gone.
         match self {
+            Self::Ping(answer) => drop(answer.send(Err(error.clone()))),
             Self::Append(_, answer) => drop(answer.send(Err(error.clone()))),
             Self::Since(_, _, answer) => drop(answer.send(Err(error.clone()))),
             Self::Tops(_, answer) => drop(answer.send(Err(error.clone()))),
@@ -279,6 +324,7 @@ impl Call {
             Err(error) => return self.fail(&BackplaneError::Away(error.to_string())),
         };
         match self {
+            Self::Ping(answer) => drop(answer.send(Ok(()))),
             Self::Append(_, answer) => drop(answer.send(sense(appended(value)))),
             Self::Since(_, _, answer) => drop(answer.send(sense(tail(value)))),
             Self::Tops(_, answer) => drop(answer.send(sense(tops(value)))),

@@ -42,6 +42,10 @@ pub(super) struct Listener {
     incoming: mpsc::UnboundedSender<Incoming>,
     wanted: mpsc::UnboundedReceiver<Subscription>,
     rooms: HashSet<RoomKey>,
+    /// Connections so far.
+    connections: u64,
+    /// That it is away was said.
+    is_said: bool,
 }
 
 impl Listener {
@@ -59,6 +63,8 @@ impl Listener {
             incoming,
             wanted,
             rooms: HashSet::new(),
+            connections: 0,
+            is_said: false,
         }
     }
 
@@ -70,20 +76,29 @@ impl Listener {
                 Ok((sink, stream)) => {
                     pause = PAUSE_MIN;
                     let ended = self.listen(sink, stream).await;
-                    self.calls.connect(None);
+                    self.calls.disconnect();
                     let _ = self.incoming.send(Incoming::Down);
                     if ended == Ended::Stopped {
                         return;
                     }
-                    tracing::warn!("Redis is away: this node goes on by itself");
+                    self.say_away("the connection is gone");
                 }
-                Err(error) => tracing::debug!(%error, "Redis does not answer"),
+                Err(error) => self.say_away(&error.to_string()),
             }
             let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
             if self.wait(jittered).await == Ended::Stopped {
                 return;
             }
             pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Once, however often it is tried.
+    fn say_away(&mut self, reason: &str) {
+        if std::mem::replace(&mut self.is_said, true) {
+            tracing::debug!(reason, "Redis does not answer");
+        } else {
+            tracing::warn!(reason, "Redis is away: this node goes on by itself");
         }
     }
 
@@ -123,7 +138,11 @@ impl Listener {
         subscribing.await.map_err(too_long)??;
         let mut stream = stream;
         self.verify(calls.clone(), &mut stream).await?;
-        self.calls.connect(Some(calls));
+        self.connections += 1;
+        self.calls.connect(self.connections, calls);
+        if std::mem::take(&mut self.is_said) {
+            tracing::info!("Redis is back");
+        }
         // The node may have stopped.
         let _ = self.incoming.send(Incoming::Up);
         Ok((sink, stream))
@@ -160,6 +179,7 @@ impl Listener {
                     Some(message) => self.hand_on(&message),
                     None => return Ended::Cut,
                 },
+                () = self.calls.given_up() => return Ended::Cut,
                 wanted = self.wanted.recv() => match wanted {
                     None => return Ended::Stopped,
                     Some(wanted) => {

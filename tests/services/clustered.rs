@@ -1,0 +1,119 @@
+//! A server that is joined to others by a real Redis, as its operator sees it.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    mongod::{Deployment, Mongod},
+    process::Process,
+    redis::Redis,
+};
+
+/// The contract's: a Redis that is away is known within this.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
+/// Longer than anything takes on a busy machine.
+const WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Our program, in a folder of its own.
+struct Operated {
+    url: String,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Operated {
+    fn start(mongod: &Mongod, redis: &Redis) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut process = Process(
+            Command::new(env!("CARGO_BIN_EXE_collabflow"))
+                .env_clear()
+                .envs([
+                    ("MONGODB_URI", mongod.uri_of("clustered")),
+                    ("REDIS_URL", redis.url()),
+                    ("JWT_SECRET", "x".repeat(32)),
+                    ("PORT", "0".to_owned()),
+                    ("RUST_LOG", "off".to_owned()),
+                ])
+                .current_dir(folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("it starts"),
+        );
+        let said = process.0.stderr.take().expect("it is piped");
+        let line = BufReader::new(said).lines().next();
+        let line = line.expect("a line").expect("text");
+        let (_, url) = line
+            .split_once("listening on ")
+            .unwrap_or_else(|| panic!("{line}"));
+        Self {
+            url: url.to_owned(),
+            _process: process,
+            _folder: folder,
+        }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("{}{path}", self.url))
+            .await
+            .expect("it answers");
+        let status = answer.status().as_u16();
+        (status, answer.text().await.expect("a body"))
+    }
+
+    /// Looks until it says so of Redis.
+    async fn is_seen(&self, word: &str, within: Duration) {
+        let status = if word == "ok" { 200 } else { 503 };
+        let said = json!({ "status": word, "store": "ok", "redis": word });
+        let gauge = format!("collabflow_backplane_up {}\n", u8::from(word == "ok"));
+        let looking = async {
+            loop {
+                let (seen, body) = self.get("/readyz").await;
+                let body: Value = serde_json::from_str(&body).expect("JSON");
+                let (_, numbers) = self.get("/metrics").await;
+                if (seen, &body) == (status, &said) && numbers.contains(&gauge) {
+                    return;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let seen = timeout(within, looking).await;
+        seen.unwrap_or_else(|_| panic!("nobody says {said} and {gauge}"));
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_or_is_gone_is_seen_and_so_is_its_return() {
+    let mongod = Mongod::start(Deployment::Standalone).await;
+    let mut redis = Redis::start();
+    let node = Operated::start(&mongod, &redis);
+    node.is_seen("ok", WITHIN).await;
+    redis.freeze();
+    node.is_seen("unavailable", KNOWN_WITHIN).await;
+    redis.thaw();
+    node.is_seen("ok", WITHIN).await;
+    redis.kill();
+    node.is_seen("unavailable", KNOWN_WITHIN).await;
+    redis.restart();
+    node.is_seen("ok", WITHIN).await;
+}
+
+#[tokio::test]
+async fn a_node_starts_without_its_redis_and_joins_when_it_comes() {
+    let mongod = Mongod::start(Deployment::Standalone).await;
+    let mut redis = Redis::start();
+    redis.kill();
+    let node = Operated::start(&mongod, &redis);
+    node.is_seen("unavailable", KNOWN_WITHIN).await;
+    redis.restart();
+    node.is_seen("ok", WITHIN).await;
+}
