@@ -4,16 +4,19 @@ mod actor;
 mod nodes;
 mod word;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use collabflow_protocol::{id::UserId, model::UserBrief};
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     backplane::{Backplane, BackplaneError, Incoming, Table},
@@ -25,6 +28,9 @@ use crate::{
 pub(crate) use actor::ClusterActor;
 pub(crate) use word::RoomSays;
 use word::{NodeSays, NodeWord, RoomWord};
+
+/// How long the end waits for the backplane.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What joins a node to others, for its start.
 pub struct Joined {
@@ -125,6 +131,13 @@ impl Cluster {
             self.backplane
                 .put(Table::Here(room), format!("{node} {user}"), None);
         }
+    }
+
+    /// Says that this node ends, so that its users have the grace to come back elsewhere, and nobody waits for it longer.
+    pub(crate) async fn leave(&self) {
+        self.say(NodeSays::Bye);
+        // Calls are made in their order: what was said before is out then. Where nobody answers, nobody hears it either.
+        let _ = timeout(LEAVES_WITHIN, self.backplane.ping()).await;
     }
 
     fn set_up(&self, is_up: bool) {

@@ -228,6 +228,10 @@ impl Node {
     /// Stops every actor. Sessions are to be closed before.
     pub async fn stop(&self) {
         self.registry.stop().await;
+        // When nothing of it says any more that it is alive.
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.leave().await;
+        }
     }
 
     /// Returns when the node has ended: by [`Self::stop`], or because what broke cannot be started again.

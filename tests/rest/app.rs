@@ -72,9 +72,7 @@ impl App {
         let tokens = Tokens::new(&secret, &config.auth);
         let node = Node::start(Arc::clone(&shared), config.engine_settings()).await;
         let rest = Rest::new(node.clone(), Arc::new(auth), Arc::new(config));
-        let routes = health::routes(node, || false)
-            .or(rest.routes())
-            .unify();
+        let routes = health::routes(node, || false).or(rest.routes()).unify();
         let routes = routes.recover(rejection::recover).unify().boxed();
         Self {
             store,

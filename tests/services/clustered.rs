@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -26,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Our program, in a folder of its own.
 struct Operated {
     url: String,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -57,7 +58,7 @@ impl Operated {
             .unwrap_or_else(|| panic!("{line}"));
         Self {
             url: url.to_owned(),
-            _process: process,
+            process,
             _folder: folder,
         }
     }
@@ -116,4 +117,35 @@ async fn a_node_starts_without_its_redis_and_joins_when_it_comes() {
     node.is_seen("unavailable", KNOWN_WITHIN).await;
     redis.restart();
     node.is_seen("ok", WITHIN).await;
+}
+
+#[tokio::test]
+async fn a_node_that_ends_says_so_to_the_others() {
+    let mongod = Mongod::start(Deployment::Standalone).await;
+    let redis = Redis::start();
+    let mut node = Operated::start(&mongod, &redis);
+    node.is_seen("ok", WITHIN).await;
+    let client = redis::Client::open(redis.url()).expect("a good address");
+    let mut listening = client.get_async_pubsub().await.expect("it answers");
+    listening.psubscribe("*").await.expect("it answers");
+    node.process.signal("TERM");
+    let mut heard = listening.on_message();
+    let bye = async {
+        while let Some(message) = heard.next().await {
+            if String::from_utf8_lossy(message.get_payload_bytes()).contains(r#""says":"Bye""#) {
+                return;
+            }
+        }
+        panic!("Redis is gone");
+    };
+    timeout(WITHIN, bye).await.expect("it says so");
+    let ended = timeout(WITHIN, async {
+        loop {
+            if let Some(ended) = node.process.ended() {
+                return ended;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    });
+    assert!(ended.await.expect("it ends").contains("exit status: 0"));
 }
