@@ -1,6 +1,7 @@
 //! The cluster: what joins this node to others, and the actor that hands on what comes from them.
 
 mod actor;
+mod asked;
 mod nodes;
 mod word;
 
@@ -26,11 +27,16 @@ use crate::{
 };
 
 pub(crate) use actor::ClusterActor;
-pub(crate) use word::RoomSays;
-use word::{NodeSays, NodeWord, RoomWord};
+use asked::Asked;
+use nodes::Nodes;
+pub(crate) use word::{NodeSays, PeerRequest, RoomSays};
+use word::{NodeWord, RoomWord};
 
 /// How long the end waits for the backplane.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long other nodes have for what they are asked for: the contract's.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What joins a node to others, for its start.
 pub struct Joined {
@@ -50,6 +56,8 @@ pub(crate) struct Cluster {
     /// What it is called over all its runs.
     name: String,
     is_up: AtomicBool,
+    nodes: Mutex<Nodes>,
+    asked: Mutex<Asked>,
     /// What comes in: lent to the actor that reads it.
     incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
     actor: Mutex<Option<ractor::ActorId>>,
@@ -62,6 +70,8 @@ impl Cluster {
             node: NodeId::random(),
             name: joined.name,
             is_up: AtomicBool::new(false),
+            nodes: Mutex::default(),
+            asked: Mutex::default(),
             incoming: Arc::new(tokio::sync::Mutex::new(joined.incoming)),
             actor: Mutex::new(None),
         }
@@ -93,6 +103,25 @@ impl Cluster {
             says,
         };
         self.backplane.say(encode(&word));
+    }
+
+    /// Asks all other nodes to do something, and waits until they have, for a while.
+    pub(crate) async fn ask(&self, request: PeerRequest) {
+        if !self.is_up() {
+            return;
+        }
+        let nodes = self.nodes.lock().all();
+        let (number, answered) = self.asked.lock().ask(nodes);
+        self.say(NodeSays::Do(number, request));
+        // It ends without a word.
+        if timeout(ANSWERED_WITHIN, answered).await.is_err() {
+            let silent = self.asked.lock().give_up(number);
+            tracing::warn!(
+                ?silent,
+                "other nodes have not done in time what they were asked for"
+            );
+            self.nodes.lock().forget_idle(&silent);
+        }
     }
 
     /// A user is present here, or is no more: remembered, and said.

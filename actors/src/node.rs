@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     backplane::Answer,
-    cluster::{Cluster, Joined},
+    cluster::{Cluster, Joined, NodeSays, PeerRequest},
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
@@ -322,13 +322,16 @@ impl Node {
 
     /// A user has another name or email: nobody is told, but every event from now on says so.
     pub fn user_changed(&self, user: UserBrief) {
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.say(NodeSays::Renamed(user.clone()));
+        }
         self.registry.rename(&Arc::new(user));
     }
 
     /// Nobody knows what was missed: everybody is told to reload.
     pub async fn resync_all(&self) {
         let rooms = self.registry.rooms(|_| true);
-        self.to_each(&rooms, RoomMessage::Resync).await;
+        self.registry.to_each(&rooms, RoomMessage::Resync).await;
     }
 
     /// How it was set up.
@@ -339,30 +342,23 @@ impl Node {
     /// Memberships behind these rooms have changed: when this returns, who is no member any more is out, and roles
     /// are read anew.
     pub async fn membership_changed(&self, rooms: &[RoomKey]) {
-        self.to_each(rooms, RoomMessage::MembershipChanged).await;
+        let here = self.registry.to_each(rooms, RoomMessage::MembershipChanged);
+        tokio::join!(
+            here,
+            self.ask(|| PeerRequest::MembershipChanged(rooms.to_vec()))
+        );
     }
 
     /// What these rooms belong to is gone: everybody is out of them when this returns, without `user:left`.
     pub async fn close_rooms(&self, rooms: &[RoomKey]) {
-        self.to_each(rooms, RoomMessage::Close).await;
+        let here = self.registry.to_each(rooms, RoomMessage::Close);
+        tokio::join!(here, self.ask(|| PeerRequest::Close(rooms.to_vec())));
     }
 
-    async fn to_each(
-        &self,
-        rooms: &[RoomKey],
-        message: impl Fn(oneshot::Sender<()>) -> RoomMessage,
-    ) {
-        let sent = rooms
-            .iter()
-            .filter_map(|room| self.registry.find(*room))
-            .map(|room| {
-                let (done, heard) = oneshot::channel();
-                room.send(message(done));
-                heard
-            });
-        // All are asked before the first is awaited; one that breaks over it starts afresh anyway.
-        for heard in sent.collect::<Vec<_>>() {
-            let _ = heard.await;
+    /// Asks the other nodes, if there are any.
+    async fn ask(&self, request: impl FnOnce() -> PeerRequest) {
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.ask(request()).await;
         }
     }
 }

@@ -18,7 +18,7 @@ use collabflow_protocol::id::UserId;
 use dashmap::DashMap;
 use parking_lot::RwLock;
 use ractor::{Actor, ActorCell, ActorRef, ActorRuntime};
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     cluster::Cluster,
@@ -125,6 +125,29 @@ impl Registry {
     pub(crate) fn rooms(&self, is_wanted: impl Fn(&RoomKey) -> bool) -> Vec<RoomKey> {
         let keys = self.rooms.iter().map(|room| *room.key());
         keys.filter(is_wanted).collect()
+    }
+
+    /// Sends these rooms something that each confirms, all at once; what is returned ends when all have.
+    pub(crate) fn to_each(
+        &self,
+        rooms: &[RoomKey],
+        message: fn(oneshot::Sender<()>) -> RoomMessage,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let sent = rooms
+            .iter()
+            .filter_map(|room| self.find(*room))
+            .map(|room| {
+                let (done, heard) = oneshot::channel();
+                room.send(message(done));
+                heard
+            });
+        let sent: Vec<_> = sent.collect();
+        async move {
+            for heard in sent {
+                // One that breaks over it starts afresh anyway.
+                let _ = heard.await;
+            }
+        }
     }
 
     fn start_room(self: &Arc<Self>, room: &RoomRef, effects: Vec<crate::room::Effect>) {

@@ -9,10 +9,16 @@ use tokio::time::Instant;
 
 use super::{
     Cluster,
-    nodes::{BEAT, Nodes},
-    word::{NodeSays, NodeWord, RoomWord},
+    nodes::BEAT,
+    word::{NodeSays, NodeWord, PeerRequest, RoomWord},
 };
-use crate::{backplane::Incoming, id::NodeId, key::RoomKey, registry::Registry, room::Command};
+use crate::{
+    backplane::Incoming,
+    id::NodeId,
+    key::RoomKey,
+    registry::Registry,
+    room::{Command, RoomMessage},
+};
 
 /// Between two looks at who is silent.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,7 +40,6 @@ pub(crate) struct ClusterState {
     registry: Arc<Registry>,
     cluster: Arc<Cluster>,
     reading: tokio::task::JoinHandle<()>,
-    nodes: Nodes,
     /// When this node said last that it is alive, and with how many sessions.
     said: Option<(Instant, usize)>,
 }
@@ -70,7 +75,6 @@ impl Actor for ClusterActor {
             registry,
             cluster,
             reading,
-            nodes: Nodes::default(),
             said: None,
         })
     }
@@ -95,7 +99,7 @@ impl ClusterState {
         match incoming {
             Incoming::Entry(room, entry) => self.give(room, Command::Logged(entry)),
             Incoming::Up => {
-                self.nodes.excuse(Instant::now());
+                self.cluster.nodes.lock().excuse(Instant::now());
                 self.link(true);
                 self.cluster.say(NodeSays::Hello);
                 self.say_alive(Instant::now());
@@ -130,7 +134,8 @@ impl ClusterState {
             return;
         };
         if word.by != self.cluster.node {
-            self.nodes.suspect(word.by, Instant::now());
+            let nodes = &self.cluster.nodes;
+            nodes.lock().suspect(word.by, Instant::now());
             self.give(room, Command::Word(word.by, word.says));
         }
     }
@@ -143,7 +148,7 @@ impl ClusterState {
             return;
         }
         let now = Instant::now();
-        let heard = self.nodes.hear(&word, now);
+        let heard = self.cluster.nodes.lock().hear(&word, now);
         for node in heard.gone {
             if word.says == NodeSays::Bye {
                 // Its users may be on their way to another node.
@@ -156,13 +161,37 @@ impl ClusterState {
         if heard.wants_answer {
             self.say_alive(now);
         }
+        match word.says {
+            NodeSays::Do(number, request) => self.fulfil(word.by, number, request),
+            NodeSays::Done(node, number) if node == self.cluster.node => {
+                self.cluster.asked.lock().answer(number, word.by);
+            }
+            NodeSays::Renamed(user) => self.registry.rename(&Arc::new(user)),
+            NodeSays::Done(..) | NodeSays::Hello | NodeSays::Alive(_) | NodeSays::Bye => {}
+        }
+    }
+
+    /// Does what another node asks for. What comes meanwhile is not held up.
+    fn fulfil(&self, node: NodeId, number: u64, request: PeerRequest) {
+        let (registry, cluster) = (Arc::clone(&self.registry), Arc::clone(&self.cluster));
+        let done = match request {
+            PeerRequest::MembershipChanged(rooms) => {
+                registry.to_each(&rooms, RoomMessage::MembershipChanged)
+            }
+            PeerRequest::Close(rooms) => registry.to_each(&rooms, RoomMessage::Close),
+        };
+        tokio::spawn(async move {
+            done.await;
+            cluster.say(NodeSays::Done(node, number));
+        });
     }
 
     fn look(&mut self, now: Instant) {
         if !self.cluster.is_up() {
             return;
         }
-        for node in self.nodes.take_dead(now) {
+        let dead = self.cluster.nodes.lock().take_dead(now);
+        for node in dead {
             tracing::warn!(%node, "another node is silent: its users have left");
             self.gone(node);
         }
@@ -170,7 +199,7 @@ impl ClusterState {
         let is_due = self
             .said
             .is_none_or(|(at, said)| at + BEAT <= now && (sessions > 0 || said > 0));
-        if is_due && !self.nodes.is_alone() {
+        if is_due && !self.cluster.nodes.lock().is_alone() {
             self.say_alive(now);
         }
     }
@@ -182,6 +211,7 @@ impl ClusterState {
     }
 
     fn gone(&self, node: NodeId) {
+        self.cluster.asked.lock().gone(node);
         self.give_all(|| Command::NodeGone(node));
     }
 }

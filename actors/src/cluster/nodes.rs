@@ -1,7 +1,10 @@
 //! Which other nodes there are, by what they say: a node with sessions that falls silent is dead, and so are its users'
 //! presences. Kept by a clock that only goes forward, and not while the backplane is away: then nobody is heard.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -88,6 +91,17 @@ impl Nodes {
         }
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> HashSet<NodeId> {
+        self.peers.keys().copied().collect()
+    }
+
+    /// These say nothing. Who has no sessions need not: it is known again when it does.
+    pub(crate) fn forget_idle(&mut self, silent: &HashSet<NodeId>) {
+        self.peers
+            .retain(|id, peer| peer.is_watched || !silent.contains(id));
+    }
+
     /// Whether there is anybody to hear this one.
     pub(crate) fn is_alone(&self) -> bool {
         self.peers.is_empty()
@@ -131,6 +145,18 @@ mod tests {
         nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
         assert!(nodes.take_dead(now + DEAD_AFTER * 100).is_empty());
         assert!(!nodes.is_alone());
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_and_has_no_sessions_is_not_asked_again() {
+        let (mut nodes, now) = (Nodes::default(), Instant::now());
+        let [idle, busy] = [(); 2].map(|()| NodeId::random());
+        nodes.hear(&word(idle, "a", NodeSays::Alive(0)), now);
+        nodes.hear(&word(busy, "b", NodeSays::Alive(1)), now);
+        nodes.forget_idle(&nodes.all());
+        assert_eq!(nodes.all(), HashSet::from([busy]));
+        nodes.hear(&word(idle, "a", NodeSays::Alive(0)), now);
+        assert_eq!(nodes.all(), HashSet::from([idle, busy]));
     }
 
     #[tokio::test]

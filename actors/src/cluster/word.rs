@@ -46,8 +46,19 @@ pub(crate) enum NodeSays {
     Alive(usize),
     /// It ends.
     Bye,
-    /// Memberships behind these rooms have changed: whoever has done so says [`NodeSays::Done`].
-    MembersChanged(u64, Vec<RoomKey>),
+    /// Is to be done; whoever has done it says [`NodeSays::Done`] with the number.
+    Do(u64, PeerRequest),
+    /// A user has another name or email.
+    Renamed(UserBrief),
     /// What this node asked for under this number is done.
     Done(NodeId, u64),
+}
+
+/// What a node asks of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PeerRequest {
+    /// Memberships behind these rooms have changed: who is no member any more is to be out.
+    MembershipChanged(Vec<RoomKey>),
+    /// What these rooms belong to is gone: everybody is to be out.
+    Close(Vec<RoomKey>),
 }
