@@ -12,6 +12,8 @@
 //!
 //! What comes in from others, and of our own entries, is handed to the listener in the order in which it was given.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use collabflow_protocol::id::TaskId;
 use futures_util::future::BoxFuture;
@@ -106,8 +108,20 @@ pub struct Logged {
 pub struct Tail {
     /// The end; `None` is a log that nobody has written to.
     pub top: Option<Position>,
+    /// The log began after this stamp: of what came before, nothing is known. Of a log that nobody has written to, what
+    /// holds for all logs; `None` where nothing is known at all.
+    pub began: Option<u64>,
     /// Those entries that it still has, in their order.
     pub entries: Vec<Logged>,
+}
+
+/// The ends of some logs, all at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tops {
+    /// The last stamp that was given, in whichever room; 0 where none was.
+    pub stamp: u64,
+    /// The ends, in the order of the rooms; `None` is a log that nobody has written to.
+    pub tops: Vec<Option<Position>>,
 }
 
 /// A table of what nodes remember together.
@@ -117,6 +131,17 @@ pub enum Table {
     Here(RoomKey),
     /// The sessions that began on a node, by their secrets.
     Sessions(NodeId),
+}
+
+impl Table {
+    /// For how long it is kept when nobody puts anything there.
+    #[must_use]
+    pub const fn kept_for(self) -> Duration {
+        match self {
+            Self::Here(_) => Duration::from_hours(7 * 24),
+            Self::Sessions(_) => Duration::from_hours(1),
+        }
+    }
 }
 
 /// What comes in.
@@ -146,14 +171,21 @@ pub trait Backplane: Send + Sync + 'static {
     fn append(&self, append: Append) -> Answer<Appended>;
     /// The entries of a room after an offset.
     fn since(&self, room: RoomKey, offset: u64) -> Answer<Tail>;
-    /// The ends of these rooms' logs, in their order.
-    fn tops(&self, rooms: Vec<RoomKey>) -> Answer<Vec<Option<Position>>>;
+    /// The ends of these rooms' logs.
+    fn tops(&self, rooms: Vec<RoomKey>) -> Answer<Tops>;
     /// Passes something on to the members of a room on other nodes.
     fn pass(&self, room: RoomKey, payload: Bytes);
     /// Says something to all nodes.
     fn say(&self, payload: Bytes);
-    /// Puts a value into a table, or takes it out. Nobody waits for it; it is done before what is said later.
+    /// Puts a value into a table, or takes it out. Nobody waits for it; it is done before what is said later. A table is
+    /// kept for [`Table::kept_for`] after that.
     fn put(&self, table: Table, field: String, value: Option<Bytes>);
+    /// Takes a value out of a table: of several who try, one has it.
+    fn take(&self, table: Table, field: String) -> Answer<Option<Bytes>>;
     /// Everything that is in a table.
     fn all(&self, table: Table) -> Answer<Vec<(String, Bytes)>>;
+    /// Keeps tables as if something had been put there now. Nobody waits for it.
+    fn keep(&self, tables: Vec<Table>);
+    /// Empties a table. Nobody waits for it.
+    fn clear(&self, table: Table);
 }

@@ -4,6 +4,8 @@
 //! listens ([`listener`]). A call is refused at once while there is no connection, and never made again by itself: what a
 //! cut has left in doubt is asked for again by whoever made it, by the same id.
 
+mod answer;
+mod call;
 mod calls;
 mod keys;
 mod listener;
@@ -13,15 +15,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use collabflow_actors::{
-    backplane::{
-        Answer, Append, Appended, Backplane, BackplaneError, Incoming, Position, Table, Tail,
-    },
+    backplane::{Answer, Append, Appended, Backplane, BackplaneError, Incoming, Table, Tail, Tops},
     key::RoomKey,
 };
 use futures_util::{FutureExt, future::ready};
 use tokio::sync::{mpsc, oneshot};
 
-use calls::{Call, Calls};
+use call::Call;
+use calls::Calls;
 use keys::Keys;
 use listener::{Listener, Subscription};
 
@@ -131,6 +132,20 @@ impl Backplane for RedisBackplane {
         self.call(|answer| Call::All(table, answer))
     }
 
+    fn take(&self, table: Table, field: String) -> Answer<Option<Bytes>> {
+        self.call(|answer| Call::Take(table, field, answer))
+    }
+
+    fn keep(&self, tables: Vec<Table>) {
+        for table in tables {
+            let _ = self.calls.send(Call::Keep(table));
+        }
+    }
+
+    fn clear(&self, table: Table) {
+        let _ = self.calls.send(Call::Clear(table));
+    }
+
     fn append(&self, append: Append) -> Answer<Appended> {
         self.call(|answer| Call::Append(append, answer))
     }
@@ -139,7 +154,7 @@ impl Backplane for RedisBackplane {
         self.call(|answer| Call::Since(room, offset, answer))
     }
 
-    fn tops(&self, rooms: Vec<RoomKey>) -> Answer<Vec<Option<Position>>> {
+    fn tops(&self, rooms: Vec<RoomKey>) -> Answer<Tops> {
         self.call(|answer| Call::Tops(rooms, answer))
     }
 

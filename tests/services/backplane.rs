@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use bytes::Bytes;
 use collabflow::cluster::{RedisBackplane, RedisOptions};
 use collabflow_actors::{
-    backplane::{Append, Appended, Backplane, BackplaneError, Incoming, Logged, Turn},
+    backplane::{Append, Appended, Backplane, BackplaneError, Incoming, Logged, Table, Turn},
     key::RoomKey,
 };
 use collabflow_protocol::id::ObjectId;
@@ -207,7 +207,8 @@ async fn a_log_that_is_lost_begins_anew_under_another_epoch() {
         node.backplane
             .tops(vec![room(1), room(2)])
             .await
-            .expect("it answers"),
+            .expect("it answers")
+            .tops,
         [None, None]
     );
     node.append(entry(room(1), "after")).await;
@@ -321,4 +322,47 @@ async fn a_log_keeps_its_last_entries_and_says_where_it_ends() {
         .collect();
     assert_eq!(kept, [3, 4, 5]);
     assert_eq!(tail.top.expect("it has an end").offset, 5);
+}
+
+#[tokio::test]
+async fn a_log_says_since_when_it_is_known_and_the_end_of_all_logs() {
+    let redis = Redis::start();
+    let node = Node::start(&redis).await;
+    let since = async |room| {
+        let tail = node.backplane.since(room, 0).await;
+        tail.expect("it answers").began
+    };
+    assert_eq!(since(room(1)).await, None, "nothing is known yet");
+    let Appended::At(first) = node.append(entry(room(1), "first")).await else {
+        panic!("it is new");
+    };
+    assert_eq!(since(room(1)).await, Some(first.stamp - 1));
+    assert_eq!(
+        since(room(2)).await,
+        Some(first.stamp - 1),
+        "nobody wrote there since"
+    );
+    let Appended::At(second) = node.append(entry(room(2), "second")).await else {
+        panic!("it is new");
+    };
+    assert_eq!(since(room(2)).await, Some(second.stamp - 1));
+    let tops = node.backplane.tops(vec![room(1), room(3)]).await;
+    let tops = tops.expect("it answers");
+    assert_eq!(tops.stamp, second.stamp);
+    assert_eq!(tops.tops, [Some(first.position), None]);
+}
+
+#[tokio::test]
+async fn what_is_in_a_table_is_taken_once() {
+    let redis = Redis::start();
+    let node = Node::start(&redis).await;
+    let (table, field) = (Table::Here(room(1)), || "field".to_owned());
+    let value = Bytes::from_static(b"value");
+    node.backplane.put(table, field(), Some(value.clone()));
+    let take = || node.backplane.take(table, field());
+    let (first, second) = tokio::join!(take(), take());
+    assert_eq!((first, second), (Ok(Some(value.clone())), Ok(None)));
+    node.backplane.put(table, field(), Some(value));
+    node.backplane.clear(table);
+    assert_eq!(take().await, Ok(None));
 }

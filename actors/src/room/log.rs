@@ -47,6 +47,8 @@ pub(crate) enum Link {
 pub(crate) struct Log {
     link: Link,
     following: Following,
+    /// The stamp of the last entry that was told, or the one after which the room began to follow.
+    stamp: Option<u64>,
     /// Who wants in before the room follows its log.
     waiting: Vec<RoomMessage>,
     /// Entries of this node that were not told yet, in the order of their commits.

@@ -52,7 +52,8 @@ impl LogCalls {
                     None => Vec::new(),
                 };
                 Ok(Followed {
-                    top: tops.into_iter().next().flatten(),
+                    top: tops.tops.into_iter().next().flatten(),
+                    stamp: tops.stamp,
                     present,
                 })
             };

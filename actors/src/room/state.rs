@@ -68,6 +68,8 @@ pub(crate) enum Command {
 pub(crate) struct Followed {
     /// The end of the log.
     pub(crate) top: Option<Position>,
+    /// Every entry before it has a stamp up to this one, and every entry after it a greater one.
+    pub(crate) stamp: u64,
     /// Who is present on which other node.
     pub(crate) present: Vec<(NodeId, UserBrief)>,
 }

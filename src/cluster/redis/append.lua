@@ -1,7 +1,8 @@
 -- Appends an entry to a room's log, and tells it: one atomic step.
 --
--- KEYS: the log's head {e: epoch, s: last offset}, its stream, the versions told of its tasks {task: version}, the place of
---       this entry {e, s, t}, the stamp over all rooms.
+-- KEYS: the log's head {e: epoch, s: last offset, b: the stamp after which it began}, its stream, the versions told of its
+--       tasks {task: version}, the place of this entry {e, s, t}, the clock over all rooms {t: last stamp, b: the stamp after
+--       which it began}.
 -- ARGV: the room's channel, the entry's id, its payload, an epoch if the log begins, how many entries are kept, for how
 --       many seconds, for how many seconds ids and versions are, the task or '', its version, the version that must have been told before.
 local head, stream, versions, seen, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -24,23 +25,25 @@ if task ~= '' then
   end
 end
 
-local epoch = redis.call('HGET', head, 'e')
-if not epoch then
-  epoch = fresh
-  redis.call('HSET', head, 'e', epoch)
-  -- A stream that outlived its head has offsets of another epoch.
-  redis.call('DEL', stream)
-end
 -- A clock that was lost goes on from the time, so that no stamp is given twice.
 local now = redis.call('TIME')
-local stamp = redis.call('INCR', clock)
+local stamp = redis.call('HINCRBY', clock, 't', 1)
 local least = tonumber(now[1]) * 1000000 + tonumber(now[2])
 if stamp < least - 86400000000 then
   stamp = least
-  redis.call('SET', clock, string.format('%.0f', stamp))
+  redis.call('HSET', clock, 't', string.format('%.0f', stamp), 'b', string.format('%.0f', stamp - 1))
 end
-stamp = string.format('%.0f', stamp)
 redis.call('EXPIRE', clock, kept * 2)
+local before = string.format('%.0f', stamp - 1)
+stamp = string.format('%.0f', stamp)
+
+local epoch = redis.call('HGET', head, 'e')
+if not epoch then
+  epoch = fresh
+  redis.call('HSET', head, 'e', epoch, 'b', before)
+  -- A stream that outlived its head has offsets of another epoch.
+  redis.call('DEL', stream)
+end
 local offset = redis.call('HINCRBY', head, 's', 1)
 redis.call('EXPIRE', head, kept * 2)
 redis.call('XADD', stream, 'MAXLEN', length, offset .. '-0', 'i', id, 't', stamp, 'p', payload)

@@ -52,7 +52,12 @@ impl RoomState {
             return;
         }
         match followed {
-            Ok(Followed { top, present }) => {
+            Ok(Followed {
+                top,
+                stamp,
+                present,
+            }) => {
+                log.stamp = Some(stamp);
                 log.following = Following::At(top.unwrap_or_else(beginning));
                 self.tell_ahead(now);
                 self.take_present(present, now);
@@ -133,6 +138,7 @@ impl RoomState {
             if ahead.place.position.offset == next {
                 at.offset = next;
                 at.epoch = ahead.place.position.epoch;
+                log.stamp = Some(ahead.place.stamp);
                 self.tell_logged(ahead.id, ahead.payload, now);
             } else {
                 self.settle_own(ahead.id, now);

@@ -1,0 +1,181 @@
+//! A call to Redis: the command that it is, and who waits for its answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use collabflow_actors::{
+    backplane::{Append, Appended, BackplaneError, Table, Tail, Tops},
+    key::RoomKey,
+};
+use redis::{Cmd, RedisResult, Script, Value};
+use tokio::sync::oneshot;
+
+use super::{
+    RedisOptions, answer,
+    keys::{CLOCK, Keys},
+};
+
+/// The head and the entries of one moment, and since when anything is known.
+const SINCE: &str = "\
+    local head = redis.call('HMGET', KEYS[1], 'e', 's', 'b') \
+    local began = head[3] or redis.call('HGET', KEYS[3], 'b') \
+    return {{head[1], head[2]}, began, redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
+const TOPS: &str = "\
+    local tops = {} \
+    for i = 2, #KEYS do tops[i - 1] = redis.call('HMGET', KEYS[i], 'e', 's') end \
+    return {redis.call('HGET', KEYS[1], 't') or '0', tops}";
+const TAKE: &str = "\
+    local value = redis.call('HGET', KEYS[1], ARGV[1]) \
+    redis.call('HDEL', KEYS[1], ARGV[1]) \
+    return value";
+const PUT: &str = "\
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) \
+    redis.call('EXPIRE', KEYS[1], ARGV[3])";
+
+type Sender<T> = oneshot::Sender<Result<T, BackplaneError>>;
+
+/// A call, and who waits for it.
+pub(super) enum Call {
+    Ping(Sender<()>),
+    Append(Append, Sender<Appended>),
+    Since(RoomKey, u64, Sender<Tail>),
+    Tops(Vec<RoomKey>, Sender<Tops>),
+    Pass(String, Vec<u8>),
+    Put(Table, String, Option<Bytes>),
+    Take(Table, String, Sender<Option<Bytes>>),
+    All(Table, Sender<Vec<(String, Bytes)>>),
+    Keep(Table),
+    Clear(Table),
+}
+
+impl Call {
+    pub(super) fn command(&self, script: &Script, options: &RedisOptions) -> Cmd {
+        match self {
+            Self::Ping(_) => redis::cmd("PING"),
+            Self::Append(append, _) => append_command(append, script, options),
+            Self::Since(room, offset, _) => {
+                let keys = [Keys.head(*room), Keys.stream(*room), CLOCK.to_owned()];
+                let mut cmd = eval(SINCE, keys);
+                cmd.arg(format!("{}-0", offset + 1));
+                cmd
+            }
+            Self::Tops(rooms, _) => {
+                let heads = rooms.iter().map(|room| Keys.head(*room));
+                eval(TOPS, std::iter::once(CLOCK.to_owned()).chain(heads))
+            }
+            Self::Put(table, field, Some(value)) => {
+                let mut cmd = eval(PUT, [Keys.table(*table)]);
+                cmd.arg(field)
+                    .arg(&value[..])
+                    .arg(seconds(table.kept_for()));
+                cmd
+            }
+            Self::Put(table, field, None) => {
+                let mut cmd = redis::cmd("HDEL");
+                cmd.arg(Keys.table(*table)).arg(field);
+                cmd
+            }
+            Self::Take(table, field, _) => {
+                let mut cmd = eval(TAKE, [Keys.table(*table)]);
+                cmd.arg(field);
+                cmd
+            }
+            Self::All(table, _) => {
+                let mut cmd = redis::cmd("HGETALL");
+                cmd.arg(Keys.table(*table));
+                cmd
+            }
+            Self::Keep(table) => {
+                let mut cmd = redis::cmd("EXPIRE");
+                cmd.arg(Keys.table(*table)).arg(seconds(table.kept_for()));
+                cmd
+            }
+            Self::Clear(table) => {
+                let mut cmd = redis::cmd("UNLINK");
+                cmd.arg(Keys.table(*table));
+                cmd
+            }
+            Self::Pass(channel, payload) => {
+                let mut cmd = redis::cmd("PUBLISH");
+                cmd.arg(channel).arg(payload.as_slice());
+                cmd
+            }
+        }
+    }
+
+    pub(super) fn fail(self, error: &BackplaneError) {
+        // Who waited may have gone.
+        match self {
+            Self::Ping(answer) => drop(answer.send(Err(error.clone()))),
+            Self::Append(_, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Since(_, _, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Tops(_, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Take(_, _, answer) => drop(answer.send(Err(error.clone()))),
+            Self::All(_, answer) => drop(answer.send(Err(error.clone()))),
+            Self::Pass(..) | Self::Put(..) | Self::Keep(_) | Self::Clear(_) => {}
+        }
+    }
+
+    pub(super) fn answer(self, value: RedisResult<Value>) {
+        let value = match value {
+            Ok(value) => value,
+            // It refuses: out of memory, read-only, loading, scripts forbidden.
+            Err(error) => return self.fail(&BackplaneError::Away(error.to_string())),
+        };
+        match self {
+            Self::Ping(answer) => drop(answer.send(Ok(()))),
+            Self::Append(_, answer) => drop(answer.send(sense(answer::appended(value)))),
+            Self::Since(_, _, answer) => drop(answer.send(sense(answer::tail(value)))),
+            Self::Tops(_, answer) => drop(answer.send(sense(answer::tops(value)))),
+            Self::Take(_, _, answer) => drop(answer.send(sense(answer::field(value)))),
+            Self::All(_, answer) => drop(answer.send(sense(answer::fields(value)))),
+            Self::Pass(..) | Self::Put(..) | Self::Keep(_) | Self::Clear(_) => {}
+        }
+    }
+}
+
+fn append_command(append: &Append, script: &Script, options: &RedisOptions) -> Cmd {
+    let Append {
+        room,
+        id,
+        turn,
+        payload,
+    } = append;
+    let mut cmd = Cmd::new();
+    cmd.arg("EVALSHA").arg(script.get_hash()).arg(5);
+    cmd.arg(Keys.head(*room))
+        .arg(Keys.stream(*room))
+        .arg(Keys.versions(*room));
+    cmd.arg(Keys.entry(*id)).arg(CLOCK);
+    cmd.arg(Keys.channel(*room))
+        .arg(format!("{id:x}"))
+        .arg(&payload[..]);
+    cmd.arg(format!("{:x}", rand::random::<u64>()));
+    cmd.arg(options.log_length).arg(seconds(options.log_kept));
+    cmd.arg(seconds(options.known_for));
+    match turn {
+        Some(turn) => {
+            cmd.arg(turn.task.to_string()).arg(turn.version);
+            cmd.arg(turn.base);
+        }
+        None => {
+            cmd.arg("").arg(0).arg(0);
+        }
+    }
+    cmd
+}
+
+fn eval(script: &str, keys: impl IntoIterator<Item = String>) -> Cmd {
+    let keys: Vec<_> = keys.into_iter().collect();
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(script).arg(keys.len()).arg(keys);
+    cmd
+}
+
+fn seconds(time: Duration) -> u64 {
+    time.as_secs().max(1)
+}
+
+fn sense<T>(read: Option<T>) -> Result<T, BackplaneError> {
+    read.ok_or_else(|| BackplaneError::Nonsense("an answer of another form".into()))
+}
