@@ -17,6 +17,7 @@ use super::{
     state::{Command, RoomState},
 };
 use crate::{
+    backplane::Append,
     id::SessionId,
     key::RoomKey,
     node::{Caller, Echo, RecoveryMode, Refusal, Settings},
@@ -99,6 +100,10 @@ pub(crate) struct TestRoom {
     /// Whether reads of memberships wait for [`Self::read`].
     pub(crate) holds_reads: bool,
     pub(crate) reads: Vec<u64>,
+    /// What was appended to the log, in order.
+    pub(crate) appended: Vec<Append>,
+    /// After which offsets the log was read.
+    pub(crate) log_reads: Vec<u64>,
     asked: Vec<(Slot, Request)>,
     told: Vec<(ServerEvent, Audience)>,
     answered: Vec<Result<Done, Refusal>>,
@@ -108,6 +113,13 @@ impl TestRoom {
     /// A project's room with users 1 to 9 as members.
     pub(crate) fn new() -> Self {
         Self::of(RoomKey::Project(PROJECT))
+    }
+
+    /// One of a node that is joined to others.
+    pub(crate) fn clustered() -> Self {
+        let mut room = Self::new();
+        room.state = RoomState::new(room.state.key(), settings(), Some(true), room.now);
+        room
     }
 
     pub(crate) fn of(key: RoomKey) -> Self {
@@ -122,6 +134,8 @@ impl TestRoom {
             },
             holds_reads: false,
             reads: Vec::new(),
+            appended: Vec::new(),
+            log_reads: Vec::new(),
             asked: Vec::new(),
             told: Vec::new(),
             answered: Vec::new(),
@@ -138,7 +152,7 @@ impl TestRoom {
         self.apply(Command::Message(message));
     }
 
-    fn apply(&mut self, command: Command) {
+    pub(crate) fn apply(&mut self, command: Command) {
         let effects = self.state.apply(command, self.now);
         self.perform(effects);
     }
@@ -176,14 +190,14 @@ impl TestRoom {
                 Effect::Answer(_, result) => self.answered.push(result),
                 Effect::Confirm(done) => drop(done.send(())),
                 Effect::Vouch(asked, standing) => drop(asked.send(standing)),
-                Effect::Append(..)
-                | Effect::Here(..)
+                Effect::Append(append) => self.appended.push(append),
+                Effect::ReadLog(after) => self.log_reads.push(after),
+                Effect::Here(..)
                 | Effect::NotHere(..)
                 | Effect::AllHere(..)
                 | Effect::Forget(..)
                 | Effect::Types(..)
                 | Effect::Follow
-                | Effect::ReadLog(..)
                 | Effect::TellOn(..)
                 | Effect::Replay { .. }
                 | Effect::MoveOn(..) => {}

@@ -5,6 +5,8 @@
 
 mod follow;
 mod own;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -57,6 +59,8 @@ pub(crate) struct Log {
     ahead: BTreeMap<u64, Ahead>,
     /// A part of the log is being read.
     is_reading: bool,
+    /// It could not be read.
+    is_unread: bool,
     /// Entries that were told here while the log was away, in their order.
     behind: VecDeque<Append>,
     told_here: ToldHere,
@@ -124,6 +128,12 @@ impl Log {
     /// Whether nothing of this node's is under way.
     pub(super) fn is_quiet(&self) -> bool {
         self.own.is_empty() && self.behind.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether there may be entries that were not told, or not appended.
+    fn is_behind(&self) -> bool {
+        let is_told = self.ahead.is_empty() && self.behind.is_empty() && !self.is_unread;
+        !is_told || !matches!(self.following, Following::At(_))
     }
 
     /// When something is to be tried again.

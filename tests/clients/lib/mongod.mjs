@@ -5,13 +5,13 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { MongoClient } from "mongodb";
 import { eventually } from "./eventually.mjs";
+import { freePort } from "./port.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../../mongod", import.meta.url));
 const SET = "rs0";
@@ -165,12 +165,3 @@ export class Mongod {
 }
 
 const ended = (child) => child.exitCode !== null || child.signalCode !== null;
-
-async function freePort() {
-  const listener = net.createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address();
-  listener.close();
-  await once(listener, "close");
-  return port;
-}

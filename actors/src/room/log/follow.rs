@@ -101,7 +101,8 @@ impl RoomState {
             }
         };
         let position = &place.position;
-        if at.epoch.is_empty() && position.offset == 1 {
+        // Nobody had written to the log when it was followed: its first entries are all after that.
+        if at.epoch.is_empty() {
             at.epoch.clone_from(&position.epoch);
         }
         if position.epoch != at.epoch {
@@ -132,7 +133,11 @@ impl RoomState {
             };
             let next = at.offset + 1;
             if *first.key() > next {
-                return self.read_missing();
+                // An answer may overtake the pushes before it, but no push another.
+                if log.ahead.values().any(|ahead| ahead.payload.is_some()) {
+                    return self.read_missing();
+                }
+                return log.try_again(now + AGAIN);
             }
             let ahead = first.remove();
             if ahead.place.position.offset == next {
@@ -180,8 +185,12 @@ impl RoomState {
         };
         let tail = match tail {
             Ok(tail) => tail,
-            Err(_) => return log.try_again(now + AGAIN),
+            Err(_) => {
+                log.is_unread = true;
+                return log.try_again(now + AGAIN);
+            }
         };
+        log.is_unread = false;
         let before = at.offset;
         let top = tail.top.clone().unwrap_or_else(beginning);
         let is_same = at.epoch == top.epoch || (at.epoch.is_empty() && before == 0);

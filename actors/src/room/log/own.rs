@@ -145,7 +145,9 @@ impl RoomState {
             own.is_early = false;
             Effect::Append(own.append.clone())
         }));
-        self.catch_up(now);
+        if self.ledger.log.is_behind() {
+            self.catch_up(now);
+        }
     }
 
     fn take_caught_up(

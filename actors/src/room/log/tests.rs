@@ -1,0 +1,111 @@
+//! What a room makes of the order in which pushes of its log and answers to its own appends come.
+
+use bytes::Bytes;
+use collabflow_protocol::{event::ServerEvent, model::Task};
+
+use crate::{
+    backplane::{Appended, EntryId, Logged, Place, Position},
+    room::{
+        Followed,
+        entry::{By, Changed, Entry, Origin},
+        fixture::{TestRoom, patch, session, task, title, user},
+        log::AGAIN,
+        state::Command,
+        told::Kind,
+    },
+};
+
+/// A room with a member that follows a log to which nobody has written.
+fn following() -> TestRoom {
+    let mut room = TestRoom::clustered();
+    room.join(&session(1));
+    room.apply(Command::Following(Ok(Followed {
+        top: None,
+        present: Vec::new(),
+    })));
+    room.take_told();
+    room
+}
+
+fn place(offset: u64) -> Place {
+    Place {
+        position: Position {
+            epoch: "e".into(),
+            offset,
+        },
+        stamp: offset,
+    }
+}
+
+/// A page's change that is told when it comes back; its id.
+fn own(room: &mut TestRoom, before: &Task, after: &Task) -> EntryId {
+    let command = patch(title(&after.title));
+    room.by_page(2, command, Some(before), after);
+    room.appended.last().expect("it is appended").id
+}
+
+/// Another node's entry, as it is pushed.
+fn pushed(id: EntryId, offset: u64, before: &Task, after: &Task) -> Command {
+    let by = By {
+        user: user(3),
+        origin: Origin::Session(session(3).id),
+    };
+    let kind = Kind::Updated(Vec::new());
+    let after = std::sync::Arc::new(after.clone());
+    let entry = Entry::Changed(Changed::new(by, kind, Some(before), &after, None));
+    Command::Logged(Logged {
+        id,
+        place: place(offset),
+        payload: Bytes::from(serde_json::to_vec(&entry).expect("JSON")),
+    })
+}
+
+fn versions(room: &mut TestRoom) -> Vec<u64> {
+    let told = room.take_told().into_iter();
+    told.map(|(event, _)| match event {
+        ServerEvent::TaskUpdated { version, .. } => version,
+        other => panic!("{other:?}"),
+    })
+    .collect()
+}
+
+/// The answer comes over another connection than the pushes. It came first, at the second place of a log that had just
+/// begun: the room took the log for another one, told its members to reload, and never told the first entry.
+#[tokio::test]
+async fn an_answer_that_overtakes_the_first_push_of_a_log_loses_nothing() {
+    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let id = own(&mut room, &two, &three);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    assert!(versions(&mut room).is_empty());
+    room.apply(pushed(1, 1, &one, &two));
+    assert_eq!(versions(&mut room), [2, 3]);
+    assert!(room.log_reads.is_empty(), "{:?}", room.log_reads);
+}
+
+#[tokio::test]
+async fn what_a_push_has_overtaken_is_read_at_once_and_what_an_answer_has_in_a_while() {
+    let [two, three, four] = [2, 3, 4].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let id = own(&mut room, &two, &three);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    assert!(room.log_reads.is_empty());
+    room.pass(AGAIN);
+    assert_eq!(room.log_reads, [0]);
+
+    let mut room = following();
+    room.apply(pushed(1, 2, &three, &four));
+    assert_eq!(room.log_reads, [0]);
+}
+
+#[tokio::test]
+async fn nothing_is_read_in_a_while_when_the_pushes_have_come() {
+    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let id = own(&mut room, &two, &three);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    room.apply(pushed(1, 1, &one, &two));
+    assert_eq!(versions(&mut room), [2, 3]);
+    room.pass(AGAIN);
+    assert!(room.log_reads.is_empty(), "{:?}", room.log_reads);
+}
