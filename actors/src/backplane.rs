@@ -46,6 +46,18 @@ pub struct Position {
 /// Names an entry, whoever tells it again.
 pub type EntryId = u128;
 
+/// The name of what these bytes stand for: the same on every node, and in every release.
+#[must_use]
+pub fn entry_id<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> EntryId {
+    // FNV-1a, of 128 bits.
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let bytes = parts.into_iter().flatten();
+    bytes.fold(BASIS, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(PRIME)
+    })
+}
+
 /// An entry to append.
 #[derive(Clone, Debug)]
 pub struct Append {

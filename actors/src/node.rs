@@ -14,23 +14,22 @@ use collabflow_protocol::{
     plain, socket,
     time::Timestamp,
 };
-use parking_lot::Mutex;
 use ractor::ActorRef;
 pub use rest::{Caller, Echo, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::{
-    backplane::Answer,
+    backplane::{Answer, EntryId},
     cluster::{Cluster, Joined, NodeSays, PeerRequest},
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
     outbox::{Broadcast, Offset, Outbox},
     registry::Registry,
-    room::RoomMessage,
-    session::{actor::SessionMessage, entry::SessionEntry},
+    room::{RoomMessage, RoomRef, Shared},
+    session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
     store::{Seen, Store},
 };
 
@@ -289,21 +288,42 @@ impl Node {
     }
 
     /// Tells an event to everybody in the rooms, once a session whatever rooms it is in; with `only`, to these users.
+    /// When this returns, it was told here; in a cluster it has its place in each room's log then, before whatever is
+    /// said to the other nodes next.
     pub async fn tell(&self, rooms: &[RoomKey], event: ServerEvent, only: Option<HashSet<UserId>>) {
+        let id = rand::random();
+        // Other nodes may have members where this one has none.
+        let is_clustered = self.registry.cluster().is_some();
+        self.tell_as(id, rooms, &event, only, |room| {
+            is_clustered.then(|| self.registry.room(room))
+        })
+        .await;
+    }
+
+    async fn tell_as(
+        &self,
+        id: EntryId,
+        rooms: &[RoomKey],
+        event: &ServerEvent,
+        only: Option<HashSet<UserId>>,
+        otherwise: impl Fn(RoomKey) -> Option<RoomRef>,
+    ) {
         metrics::event_told(event.name());
-        let (event, only) = (Arc::new(Broadcast::new(&event)), only.map(Arc::new));
-        let heard = Arc::new(Mutex::default());
-        for room in rooms.iter().filter_map(|room| self.registry.find(*room)) {
-            let (event, only, heard) = (Arc::clone(&event), only.clone(), Arc::clone(&heard));
-            let (done, told) = oneshot::channel();
-            room.send(RoomMessage::Tell {
-                event,
-                only,
-                heard,
-                done,
-            });
-            // A room that breaks over it has told nobody.
-            let _ = told.await;
+        let shared = Arc::new(Shared {
+            id,
+            rooms: rooms.to_vec(),
+            only,
+            event: Broadcast::new(event),
+        });
+        for room in rooms {
+            let found = self.registry.find(*room).or_else(|| otherwise(*room));
+            if let Some(room) = found {
+                let (reply, told) = Reply::rest(false);
+                room.send(RoomMessage::Tell(Arc::clone(&shared), reply));
+                // One after the other: who is in several of them hears it in the first. A room that breaks over it
+                // tells it all the same, or nobody.
+                let _ = told.await;
+            }
         }
     }
 

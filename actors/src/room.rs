@@ -28,6 +28,7 @@ mod message;
 mod pipeline;
 mod presence;
 mod restart;
+mod shared;
 mod state;
 mod store_calls;
 #[cfg(test)]
@@ -39,5 +40,6 @@ pub(crate) use actor::{RoomActor, RoomArgs};
 pub(crate) use cell::{RoomCell, RoomRef};
 pub(crate) use effect::Effect;
 pub(crate) use message::{Author, Departure, RoomMessage, Standing};
+pub(crate) use shared::Shared;
 pub(crate) use state::RoomState;
 pub(crate) use state::{Command, Followed};

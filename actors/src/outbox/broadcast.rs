@@ -1,8 +1,9 @@
 //! One event for many sessions: serialized once, and encoded at most once for each form it is sent in.
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use collabflow_protocol::{event::ServerEvent, frame::Frame, plain, socket};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// The form that a session's frames have on the wire.
@@ -15,12 +16,14 @@ pub enum Wire {
 }
 
 /// An event on its way to the members of a room.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Broadcast {
-    name: &'static str,
+    name: Cow<'static, str>,
     payload: Box<RawValue>,
     is_durable: bool,
+    #[serde(skip)]
     socket_io: OnceLock<Frame>,
+    #[serde(skip)]
     plain: OnceLock<Frame>,
 }
 
@@ -31,7 +34,7 @@ impl Broadcast {
         let payload = serde_json::value::to_raw_value(event)
             .expect("events have text for keys, and no failing parts");
         Self {
-            name: event.name(),
+            name: event.name().into(),
             payload,
             is_durable: event.is_durable(),
             socket_io: OnceLock::new(),
@@ -45,10 +48,10 @@ impl Broadcast {
         match wire {
             Wire::SocketIo => self
                 .socket_io
-                .get_or_init(|| socket::event_raw(self.name, &self.payload, None)),
+                .get_or_init(|| socket::event_raw(&self.name, &self.payload, None)),
             Wire::Plain => self
                 .plain
-                .get_or_init(|| plain::event_raw(self.name, &self.payload)),
+                .get_or_init(|| plain::event_raw(&self.name, &self.payload)),
         }
     }
 

@@ -187,8 +187,11 @@ impl ActorState {
                 Effect::Follow => self.log.follow(),
                 Effect::ReadLog(after) => self.log.read(after),
                 Effect::Tell(event, audience) => self.tell(&event, &audience),
-                Effect::TellOn(event, only, heard) => {
-                    self.tell_on(&event, only.as_deref(), &mut heard.lock());
+                Effect::TellShared(shared) => {
+                    let state = self.room.state();
+                    push_all(&state, &shared.event, &mut self.dirty, |entry| {
+                        shared.is_for(entry)
+                    });
                 }
                 Effect::Answer(reply, result) => self.dirty.answer(reply, result),
                 Effect::Replay { old, new } => self.replay(&old, &new),
@@ -219,18 +222,6 @@ impl ActorState {
                 metrics::delivered(pushed);
             }
         }
-    }
-
-    fn tell_on(
-        &mut self,
-        broadcast: &Broadcast,
-        only: Option<&std::collections::HashSet<collabflow_protocol::id::UserId>>,
-        heard: &mut std::collections::HashSet<crate::id::SessionId>,
-    ) {
-        let state = self.room.state();
-        push_all(&state, broadcast, &mut self.dirty, |entry| {
-            only.is_none_or(|only| only.contains(&entry.user_id())) && heard.insert(entry.id)
-        });
     }
 
     fn replay(&mut self, old: &SessionEntry, new: &SessionEntry) {
@@ -282,7 +273,7 @@ fn push_all(
     state: &RoomState,
     broadcast: &Broadcast,
     dirty: &mut Dirty,
-    mut hears: impl FnMut(&SessionEntry) -> bool,
+    hears: impl Fn(&SessionEntry) -> bool,
 ) {
     let hearing = state
         .members()

@@ -1,21 +1,19 @@
 //! What a room decides to do.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use collabflow_protocol::{
     event::{MoveCommand, ServerEvent},
     id::{TaskId, UserId},
     model::{MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
 };
-use parking_lot::Mutex;
 
-use super::{message::Standing, pipeline::Slot};
+use super::{message::Standing, pipeline::Slot, shared::Shared};
 use crate::{
     backplane::Append,
     id::{NodeId, SessionId},
     key::RoomKey,
     node::Refusal,
-    outbox::Broadcast,
     session::{
         entry::SessionEntry,
         reply::{Done, Reply},
@@ -50,12 +48,8 @@ pub(crate) enum Effect {
     Types(Arc<SessionEntry>, bool),
     /// Tell an event.
     Tell(ServerEvent, Audience),
-    /// Tell an event of another origin to these users, and note who has heard it.
-    TellOn(
-        Arc<Broadcast>,
-        Option<Arc<HashSet<UserId>>>,
-        Arc<Mutex<HashSet<SessionId>>>,
-    ),
+    /// Tell an event that other rooms are told as well.
+    TellShared(Arc<Shared>),
     /// Answer.
     Answer(Reply, Result<Done, Refusal>),
     /// Hand what a session missed in this room to the one that took its place.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{
-    announcement::Announcement, effect::Audience, message::Author, state::RoomState, told::Kind,
+    announcement::Announcement, effect::Audience, message::Author, shared::Shared,
+    state::RoomState, told::Kind,
 };
 use crate::{id::SessionId, node::Echo};
 
@@ -29,6 +30,8 @@ pub(crate) enum Entry {
     Gone(TaskId),
     /// A message was written.
     Posted(Arc<Message>),
+    /// An event for several rooms.
+    Shared(Arc<Shared>),
 }
 
 /// Who has done something, and how.
@@ -148,6 +151,7 @@ impl RoomState {
             Entry::Posted(message) => {
                 self.tell(ServerEvent::NewMessage(message), Audience::All);
             }
+            Entry::Shared(shared) => self.deliver_shared(shared),
         }
     }
 }

@@ -14,10 +14,11 @@ use super::{
     effect::{Answer, Audience, Effect, MembershipRead, Request},
     message::{Author, RoomMessage},
     pipeline::Slot,
-    state::{Command, RoomState},
+    shared::Shared,
+    state::{Command, Followed, RoomState},
 };
 use crate::{
-    backplane::Append,
+    backplane::{self, Append, Place},
     id::SessionId,
     key::RoomKey,
     node::{Caller, Echo, RecoveryMode, Refusal, Settings},
@@ -105,7 +106,11 @@ pub(crate) struct TestRoom {
     /// After which offsets the log was read.
     pub(crate) log_reads: Vec<u64>,
     asked: Vec<(Slot, Request)>,
+    /// What else was asked of the cluster.
+    pub(crate) of_cluster: Vec<Effect>,
     told: Vec<(ServerEvent, Audience)>,
+    /// What was told that other rooms are told as well.
+    pub(crate) shared: Vec<Arc<Shared>>,
     answered: Vec<Result<Done, Refusal>>,
 }
 
@@ -115,18 +120,35 @@ impl TestRoom {
         Self::of(RoomKey::Project(PROJECT))
     }
 
+    pub(crate) fn of(key: RoomKey) -> Self {
+        Self::with_log(key, None)
+    }
+
     /// One of a node that is joined to others.
     pub(crate) fn clustered() -> Self {
-        let mut room = Self::new();
-        room.state = RoomState::new(room.state.key(), settings(), Some(true), room.now);
+        Self::with_log(RoomKey::Project(PROJECT), Some(true))
+    }
+
+    /// One that has a member, and follows its log from here on.
+    pub(crate) fn following() -> Self {
+        let mut room = Self::clustered();
+        room.join(&session(9));
+        room.apply(Command::Following(Ok(Followed {
+            top: Some(place(0).position),
+            stamp: place(0).stamp,
+            present: Vec::new(),
+        })));
+        room.take_told();
+        room.take_answered();
+        room.of_cluster.clear();
         room
     }
 
-    pub(crate) fn of(key: RoomKey) -> Self {
+    fn with_log(key: RoomKey, log: Option<bool>) -> Self {
         let now = Instant::now();
         let roles = (1..=9).map(|n| (user(n).id, Role::Member)).collect();
         Self {
-            state: RoomState::new(key, settings(), None, now),
+            state: RoomState::new(key, settings(), log, now),
             now,
             members: Membership {
                 roles,
@@ -137,7 +159,9 @@ impl TestRoom {
             appended: Vec::new(),
             log_reads: Vec::new(),
             asked: Vec::new(),
+            of_cluster: Vec::new(),
             told: Vec::new(),
+            shared: Vec::new(),
             answered: Vec::new(),
         }
     }
@@ -192,17 +216,16 @@ impl TestRoom {
                 Effect::Vouch(asked, standing) => drop(asked.send(standing)),
                 Effect::Append(append) => self.appended.push(append),
                 Effect::ReadLog(after) => self.log_reads.push(after),
-                Effect::Here(..)
-                | Effect::NotHere(..)
-                | Effect::AllHere(..)
-                | Effect::Forget(..)
-                | Effect::Types(..)
-                | Effect::Follow
-                | Effect::TellOn(..)
-                | Effect::Replay { .. }
-                | Effect::MoveOn(..) => {}
+                Effect::TellShared(shared) => self.shared.push(shared),
+                Effect::Replay { .. } | Effect::MoveOn(..) => {}
+                of_cluster => self.of_cluster.push(of_cluster),
             }
         }
+    }
+
+    /// What was appended to the log since the last call.
+    pub(crate) fn take_appended(&mut self) -> Vec<Append> {
+        std::mem::take(&mut self.appended)
     }
 
     /// Answers the oldest question to the store.
@@ -277,6 +300,15 @@ impl TestRoom {
                 base: before.version,
             }),
         });
+    }
+}
+
+/// The place of entry number `offset`.
+pub(crate) fn place(offset: u64) -> Place {
+    let epoch = "epoch".into();
+    Place {
+        position: backplane::Position { epoch, offset },
+        stamp: 1_000 + offset,
     }
 }
 

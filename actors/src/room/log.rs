@@ -51,7 +51,7 @@ pub(crate) struct Log {
     following: Following,
     /// The stamp of the last entry that was told, or the one after which the room began to follow.
     stamp: Option<u64>,
-    /// Who wants in before the room follows its log.
+    /// Who wants in before the room follows its log, or is to end it before it is told to its end.
     waiting: Vec<RoomMessage>,
     /// Entries of this node that were not told yet, in the order of their commits.
     own: VecDeque<Own>,
@@ -139,6 +139,14 @@ impl Log {
     /// When something is to be tried again.
     pub(super) const fn next_deadline(&self) -> Option<Instant> {
         self.again_at
+    }
+
+    /// Whether what has this position was told, or whoever is here was told to reload after it.
+    fn has_passed(&self, position: &Position) -> bool {
+        let Following::At(at) = &self.following else {
+            return false;
+        };
+        at.epoch == position.epoch && position.offset <= at.offset
     }
 
     fn try_again(&mut self, at: Instant) {

@@ -1,19 +1,19 @@
 //! What a room is told.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use collabflow_protocol::{
     event::TaskCommand,
     id::{TaskId, UserId},
     model::{MessageDraft, UserBrief},
 };
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
+
+use super::shared::Shared;
 
 use crate::{
     id::SessionId,
     node::{Caller, Echo},
-    outbox::Broadcast,
     session::{entry::SessionEntry, reply::Reply},
     store::{Once, OnceKind, Seen},
 };
@@ -118,13 +118,8 @@ pub(crate) enum RoomMessage {
     Post(Author, MessageDraft, Reply),
     /// A session types, or has stopped.
     Typing(Arc<SessionEntry>, bool, Reply),
-    /// An event of another origin is to be told, to `only` these users, and not to those who have `heard` it.
-    Tell {
-        event: Arc<Broadcast>,
-        only: Option<Arc<HashSet<UserId>>>,
-        heard: Arc<Mutex<HashSet<SessionId>>>,
-        done: oneshot::Sender<()>,
-    },
+    /// An event is to be told that other rooms are told as well.
+    Tell(Arc<Shared>, Reply),
     /// Another program has changed a task, or made it for this user.
     Elsewhere(TaskId, Seen),
     /// Something was missed: everybody is told to reload.

@@ -11,6 +11,7 @@ use super::{
     announcement::Announcement,
     crowd::Crowd,
     effect::{Answer, Audience, Effect, MembershipRead},
+    entry::Entry,
     log::Log,
     members::Members,
     message::{Author, RoomMessage},
@@ -26,7 +27,7 @@ use crate::{
     id::NodeId,
     key::RoomKey,
     node::{Refusal, Settings},
-    session::reply::Reply,
+    session::reply::{Done, Reply},
     store::Seen,
 };
 
@@ -211,14 +212,9 @@ impl RoomState {
                     self.tell_in_flight(&entry, now);
                 }
             }
-            RoomMessage::Tell {
-                event,
-                only,
-                heard,
-                done,
-            } => {
-                self.effects
-                    .extend([Effect::TellOn(event, only, heard), Effect::Confirm(done)]);
+            RoomMessage::Tell(shared, reply) => {
+                let id = shared.entry_id(self.key);
+                self.log_as(id, Entry::Shared(shared), reply, Ok(Done::Plain), now);
             }
             RoomMessage::MembershipChanged(done) => {
                 let read = self.access.invalidate();

@@ -10,6 +10,7 @@ mod news;
 mod order;
 mod overtaken;
 mod recovery;
+mod shared;
 mod typing;
 
 use std::sync::Arc;

@@ -3,16 +3,20 @@
 //! Only a room writes that the session is in it, so that the two can never disagree for longer than the room is at
 //! work; the session's end, a return and a room's restart are read off here.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use collabflow_protocol::{id::UserId, model::UserBrief};
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    backplane::EntryId,
     id::{PrivateId, SessionId},
     key::RoomKey,
     outbox::Outbox,
 };
+
+/// Events that a session knows it has heard: their rooms are told them one soon after the other.
+const HEARD_MAX: usize = 32;
 
 /// One session, connected or away.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ struct Rooms {
     joined: Vec<Joined>,
     life: Life,
     returning: Option<Box<Returning>>,
+    /// The last events that it has heard in one room, and may be told in another.
+    heard: VecDeque<EntryId>,
 }
 
 /// Whose place the session has taken, and the rooms that have not given it that place yet.
@@ -84,7 +90,7 @@ impl SessionEntry {
         user: Arc<UserBrief>,
         outbox: Arc<Outbox>,
     ) -> Arc<Self> {
-        let rooms = old.rooms();
+        let (rooms, heard) = (old.rooms(), old.rooms.lock().heard.clone());
         let returning = (!rooms.is_empty()).then(|| {
             Box::new(Returning {
                 old: Some(old),
@@ -93,6 +99,7 @@ impl SessionEntry {
         });
         let rooms = Rooms {
             returning,
+            heard,
             ..Rooms::default()
         };
         Arc::new(Self::with_rooms(user, outbox, Some(former_pid), rooms))
@@ -122,10 +129,14 @@ impl SessionEntry {
         outbox: Arc<Outbox>,
         is_kept: impl Fn(RoomKey) -> bool,
     ) -> Arc<Self> {
-        let mut joined = old.rooms.lock().joined.clone();
+        let (mut joined, heard) = {
+            let rooms = old.rooms.lock();
+            (rooms.joined.clone(), rooms.heard.clone())
+        };
         joined.retain(|joined| is_kept(joined.room));
         let rooms = Rooms {
             joined,
+            heard,
             ..Rooms::default()
         };
         Arc::new(Self {
@@ -182,6 +193,17 @@ impl SessionEntry {
             }
         }
         seats
+    }
+
+    /// Whether it has not heard of this yet; from now on it has.
+    pub(crate) fn hears(&self, event: EntryId) -> bool {
+        let heard = &mut self.rooms.lock().heard;
+        let is_news = !heard.contains(&event);
+        if is_news {
+            heard.truncate(HEARD_MAX - 1);
+            heard.push_front(event);
+        }
+        is_news
     }
 
     pub(crate) fn has_ended(&self) -> bool {

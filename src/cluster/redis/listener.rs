@@ -209,7 +209,10 @@ impl Listener {
                 is_done
             }
             Subscription::End(room) => {
-                self.rooms.remove(&room);
+                // A room may end that was never followed.
+                if !self.rooms.remove(&room) {
+                    return true;
+                }
                 let ended = time::timeout(timeout, sink.unsubscribe(Keys.channel(room))).await;
                 matches!(ended, Ok(Ok(())))
             }

@@ -26,6 +26,11 @@ impl RoomState {
     /// Whether the room has to follow its log before this can be done: then it waits.
     pub(in crate::room) fn waits_to_follow(&mut self, message: RoomMessage) -> Option<RoomMessage> {
         let log = &mut self.ledger.log;
+        // Its members are told why, before they are out.
+        if log.is_reading && matches!(message, RoomMessage::Close(_)) {
+            log.waiting.push(message);
+            return None;
+        }
         let needs = matches!(
             message,
             RoomMessage::Join(..) | RoomMessage::Return { .. } | RoomMessage::Renew { .. }
@@ -69,6 +74,10 @@ impl RoomState {
                 log.try_again(now + AGAIN);
             }
         }
+        self.release_waiting(now);
+    }
+
+    fn release_waiting(&mut self, now: Instant) {
         for message in std::mem::take(&mut self.ledger.log.waiting) {
             self.take_message(message, now);
         }
@@ -187,7 +196,8 @@ impl RoomState {
             Ok(tail) => tail,
             Err(_) => {
                 log.is_unread = true;
-                return log.try_again(now + AGAIN);
+                log.try_again(now + AGAIN);
+                return self.release_waiting(now);
             }
         };
         log.is_unread = false;
@@ -213,6 +223,7 @@ impl RoomState {
             self.resync();
         }
         self.append_behind();
+        self.release_waiting(now);
     }
 
     /// What is missing cannot be told any more.
@@ -251,6 +262,7 @@ impl RoomState {
                 let away = BackplaneError::Away("it is gone".into());
                 self.take_following(Err(away), now);
             }
+            self.release_waiting(now);
         }
     }
 

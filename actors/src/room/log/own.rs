@@ -38,6 +38,18 @@ impl RoomState {
         answer: Result<Done, Refusal>,
         now: Instant,
     ) {
+        self.log_as(rand::random(), entry, reply, answer, now);
+    }
+
+    /// Puts an entry into the room's log that other nodes may append by the same name: it is told once.
+    pub(in crate::room) fn log_as(
+        &mut self,
+        id: EntryId,
+        entry: Entry,
+        reply: Reply,
+        answer: Result<Done, Refusal>,
+        now: Instant,
+    ) {
         let log = &self.ledger.log;
         if log.link == Link::Alone {
             self.deliver(entry, now);
@@ -46,7 +58,7 @@ impl RoomState {
         let own = Own {
             append: Append {
                 room: self.key,
-                id: rand::random(),
+                id,
                 turn: entry.turn(),
                 payload: entry.encode(),
             },
@@ -90,6 +102,12 @@ impl RoomState {
             return;
         };
         match appended {
+            // Another node has appended it, and it was told as that one's.
+            Ok(Appended::Before(its)) if log.has_passed(&its.position) => {
+                if let Some(own) = log.own.remove(place) {
+                    self.effects.push(Effect::Answer(own.reply, own.answer));
+                }
+            }
             Ok(Appended::At(place) | Appended::Before(place)) => self.arrive(place, id, None, now),
             Ok(Appended::Early(_)) => {
                 let own = &mut log.own[place];
@@ -203,7 +221,7 @@ impl Entry {
     fn turn(&self) -> Option<Turn> {
         match self {
             Self::Changed(changed) => changed.turn(),
-            Self::Announced(_) | Self::Gone(_) | Self::Posted(_) => None,
+            Self::Announced(_) | Self::Gone(_) | Self::Posted(_) | Self::Shared(_) => None,
         }
     }
 

@@ -21,6 +21,7 @@ fn following() -> TestRoom {
     room.join(&session(1));
     room.apply(Command::Following(Ok(Followed {
         top: None,
+        stamp: 0,
         present: Vec::new(),
     })));
     room.take_told();

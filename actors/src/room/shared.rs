@@ -1,0 +1,46 @@
+//! An event that several rooms are told: what becomes of projects, channels and workspaces. A session hears it once,
+//! whatever rooms it is in; with [`Shared::only`], these users alone.
+
+use std::{collections::HashSet, sync::Arc};
+
+use collabflow_protocol::id::UserId;
+use serde::{Deserialize, Serialize};
+
+use super::{effect::Effect, state::RoomState};
+use crate::{
+    backplane::{EntryId, entry_id},
+    key::RoomKey,
+    outbox::Broadcast,
+    session::entry::SessionEntry,
+};
+
+/// An event for several rooms.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Shared {
+    /// By which a session knows that it has heard it.
+    pub(crate) id: EntryId,
+    /// Where it is told, in this order: who is in several of them hears it in the first.
+    pub(crate) rooms: Vec<RoomKey>,
+    pub(crate) only: Option<HashSet<UserId>>,
+    pub(crate) event: Broadcast,
+}
+
+impl Shared {
+    /// The name of its entry in a room's log.
+    pub(crate) fn entry_id(&self, room: RoomKey) -> EntryId {
+        entry_id([&self.id.to_be_bytes()[..], room.to_string().as_bytes()])
+    }
+
+    /// Whether a session is to hear it now, and has not before.
+    pub(crate) fn is_for(&self, session: &SessionEntry) -> bool {
+        let is_meant = |only: &HashSet<_>| only.contains(&session.user_id());
+        // One that sits in a single room cannot hear it twice.
+        self.only.as_ref().is_none_or(is_meant) && (self.rooms.len() < 2 || session.hears(self.id))
+    }
+}
+
+impl RoomState {
+    pub(super) fn deliver_shared(&mut self, shared: Arc<Shared>) {
+        self.effects.push(Effect::TellShared(shared));
+    }
+}
