@@ -141,12 +141,8 @@ impl Directory {
 
     /// Tells what became of a project in its room and its workspace's, to its members.
     async fn tell_project(&self, project: &Project, event: ServerEvent) {
-        let rooms = [
-            RoomKey::Project(project.id),
-            RoomKey::Workspace(project.workspace),
-        ];
-        let members = ids(&project.members).collect();
-        self.node.tell(&rooms, event, Some(members)).await;
+        let (rooms, members) = concerned(project);
+        self.node.tell(&rooms, event, members).await;
     }
 
     /// The rooms whose members are the project's: its own, its own channel's and its channels'.
@@ -156,6 +152,15 @@ impl Directory {
         rooms.extend(channels.iter().map(|channel| RoomKey::Chat(channel.id)));
         Ok(rooms)
     }
+}
+
+/// Where what becomes of a project is told, and to whom.
+fn concerned(project: &Project) -> ([RoomKey; 2], Option<HashSet<UserId>>) {
+    let rooms = [
+        RoomKey::Project(project.id),
+        RoomKey::Workspace(project.workspace),
+    ];
+    (rooms, together(ids(&project.members)))
 }
 
 fn role_of(members: &[Member], user: UserId) -> Option<Role> {

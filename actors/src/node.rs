@@ -9,7 +9,7 @@ use collabflow_protocol::{
     error::ClientError,
     event::{ClientEvent, ServerEvent},
     frame::Frame,
-    id::{TaskId, UserId},
+    id::{ProjectId, TaskId, UserId},
     model::UserBrief,
     plain, socket,
     time::Timestamp,
@@ -300,6 +300,18 @@ impl Node {
         .await;
     }
 
+    /// Tells an event that other nodes see as well, by this name: each sees to the rooms that have members there, and
+    /// nobody hears it twice.
+    pub(crate) async fn tell_seen(
+        &self,
+        id: EntryId,
+        rooms: &[RoomKey],
+        event: ServerEvent,
+        only: Option<HashSet<UserId>>,
+    ) {
+        self.tell_as(id, rooms, &event, only, |_| None).await;
+    }
+
     async fn tell_as(
         &self,
         id: EntryId,
@@ -327,17 +339,30 @@ impl Node {
         }
     }
 
-    /// The live rooms of some kind.
-    #[must_use]
-    pub fn rooms(&self, is_wanted: impl Fn(&RoomKey) -> bool) -> Vec<RoomKey> {
-        self.registry.rooms(is_wanted)
+    /// Something of a task was seen that another program has done: the project's room asks the store what is news.
+    pub(crate) fn task_seen(&self, project: ProjectId, task: TaskId, seen: Seen, id: EntryId) {
+        let key = RoomKey::Project(project);
+        let room = match seen {
+            // This node alone may know of it.
+            Seen::Gone if self.registry.cluster().is_some() => Some(self.registry.room(key)),
+            _ => self.registry.find(key),
+        };
+        if let Some(room) = room {
+            room.send(RoomMessage::Elsewhere(task, seen, id));
+        }
     }
 
-    /// Something of a task was seen that another program has done: the rooms ask the store what is news.
-    pub fn task_seen_elsewhere(&self, rooms: &[RoomKey], task: TaskId, seen: Seen) {
-        for room in rooms.iter().filter_map(|room| self.registry.find(*room)) {
-            room.send(RoomMessage::Elsewhere(task, seen));
+    /// A task is gone, by another program, and nobody knows from where: who does not have it has nothing to take away.
+    pub(crate) fn task_gone(&self, task: TaskId, id: EntryId) {
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.say(NodeSays::TaskGone(task, id));
         }
+        self.registry.task_gone(task, id);
+    }
+
+    /// A user has another name or email, which other nodes see as well.
+    pub(crate) fn user_seen(&self, user: UserBrief) {
+        self.registry.rename(&Arc::new(user));
     }
 
     /// A user has another name or email: nobody is told, but every event from now on says so.
@@ -348,10 +373,17 @@ impl Node {
         self.registry.rename(&Arc::new(user));
     }
 
-    /// Nobody knows what was missed: everybody is told to reload.
+    /// Nobody here knows what was missed: everybody here is told to reload.
     pub async fn resync_all(&self) {
-        let rooms = self.registry.rooms(|_| true);
-        self.registry.to_each(&rooms, RoomMessage::Resync).await;
+        self.registry.resync_all().await;
+    }
+
+    /// Nobody knows what was missed, on whichever node: everybody is told to reload.
+    pub async fn resync_everywhere(&self) {
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.say(NodeSays::Missed);
+        }
+        self.registry.resync_all().await;
     }
 
     /// How it was set up.
@@ -367,6 +399,14 @@ impl Node {
             here,
             self.ask(|| PeerRequest::MembershipChanged(rooms.to_vec()))
         );
+    }
+
+    /// Memberships behind these rooms have changed, which other nodes see as well: when this returns, who is no member
+    /// any more is out here.
+    pub(crate) async fn membership_seen(&self, rooms: &[RoomKey]) {
+        self.registry
+            .to_each(rooms, RoomMessage::MembershipChanged)
+            .await;
     }
 
     /// What these rooms belong to is gone: everybody is out of them when this returns, without `user:left`.

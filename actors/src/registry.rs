@@ -14,13 +14,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use collabflow_protocol::id::UserId;
+use collabflow_protocol::id::{TaskId, UserId};
 use dashmap::DashMap;
 use parking_lot::RwLock;
 use ractor::{Actor, ActorCell, ActorRef, ActorRuntime};
 use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
+    backplane::EntryId,
     cluster::Cluster,
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
@@ -29,7 +30,7 @@ use crate::{
     outbox::{Outbox, Wire},
     room::{Departure, RoomActor, RoomArgs, RoomCell, RoomMessage, RoomRef},
     session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
-    store::Store,
+    store::{Seen, Store},
 };
 use actor::RegistryMessage;
 use root::{Root, RootMessage};
@@ -125,6 +126,17 @@ impl Registry {
     pub(crate) fn rooms(&self, is_wanted: impl Fn(&RoomKey) -> bool) -> Vec<RoomKey> {
         let keys = self.rooms.iter().map(|room| *room.key());
         keys.filter(is_wanted).collect()
+    }
+
+    /// A task is gone, nobody knows from where: every project's room is told.
+    pub(crate) fn task_gone(&self, task: TaskId, id: EntryId) {
+        let projects = self.rooms(|key| matches!(key, RoomKey::Project(_)));
+        self.to_rooms(&projects, || RoomMessage::Elsewhere(task, Seen::Gone, id));
+    }
+
+    /// Everybody here is told to reload.
+    pub(crate) fn resync_all(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.to_each(&self.rooms(|_| true), RoomMessage::Resync)
     }
 
     /// Sends these rooms something that each confirms, all at once; what is returned ends when all have.

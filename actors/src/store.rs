@@ -33,7 +33,7 @@ pub use change::{
     MemberStep, Moved, apply_move, apply_patch, apply_project_patch, apply_user_patch, is_stale,
     member_step, new_message, new_task, newly_assigned, remember_claims,
 };
-pub use elsewhere::{Elsewhere, Seen};
+pub use elsewhere::{Elsewhere, Seen, Watched};
 pub use types::*;
 
 /// The answer to a call: to be awaited, or not; the call has its place in the order of writes already.

@@ -71,7 +71,7 @@ impl Opened {
                 for change in watch.next().await {
                     if let Err(error) = directory.tell_elsewhere(change).await {
                         tracing::warn!(code = ?error.code, "a change of another program cannot be told: all are to reload");
-                        directory.node().resync_all().await;
+                        directory.node().resync_everywhere().await;
                     }
                 }
             }

@@ -277,8 +277,32 @@ async fn the_tasks_of_a_project_that_is_deleted_here_are_nothing_to_remember() {
     let messages = subject.collection("messages").await;
     messages.insert_one(message).await.expect("it answers");
     let seen = watch.next().await;
+    let seen: Vec<_> = seen.into_iter().map(|watched| watched.change).collect();
     assert!(matches!(&seen[..], [Elsewhere::Message(_)]), "{seen:?}");
     assert_eq!(subject.count("collabflow_gone").await, 1, "the project");
+}
+
+/// Each node of a cluster has a watch of its own.
+#[tokio::test]
+async fn all_who_watch_see_a_change_by_one_name() {
+    let subject = Subject::new(Deployment::ReplicaSet).await;
+    let mut watches = Vec::new();
+    for _ in 0..2 {
+        watches.push(subject.store.watch().await.expect("it has streams"));
+    }
+    let messages = subject.collection("messages").await;
+    for content in ["one", "two"] {
+        let message = doc! { "channel": ObjectId::new(), "content": content };
+        messages.insert_one(message).await.expect("it answers");
+    }
+    let mut names = Vec::new();
+    for watch in &mut watches {
+        for _ in 0..2 {
+            names.extend(watch.next().await.into_iter().map(|watched| watched.id));
+        }
+    }
+    assert_eq!(names[..2], names[2..]);
+    assert_ne!(names[0], names[1]);
 }
 
 /// A watch that was broken off comes upon what happened long ago.

@@ -166,6 +166,9 @@ impl ClusterState {
             NodeSays::Done(node, number) if node == self.cluster.node => {
                 self.cluster.asked.lock().answer(number, word.by);
             }
+            NodeSays::TaskGone(task, id) => self.registry.task_gone(task, id),
+            // Each room is told in its turn; nobody waits for it.
+            NodeSays::Missed => drop(self.registry.resync_all()),
             NodeSays::Renamed(user) => self.registry.rename(&Arc::new(user)),
             NodeSays::Done(..) | NodeSays::Hello | NodeSays::Alive(_) | NodeSays::Bye => {}
         }

@@ -1,9 +1,13 @@
 //! What nodes say to each other beside the logs: of a room, to those who have members in it; and to all.
 
-use collabflow_protocol::{id::UserId, model::UserBrief};
+use collabflow_protocol::{
+    id::{TaskId, UserId},
+    model::UserBrief,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backplane::EntryId,
     id::{NodeId, SessionId},
     key::RoomKey,
 };
@@ -50,6 +54,10 @@ pub(crate) enum NodeSays {
     Do(u64, PeerRequest),
     /// A user has another name or email.
     Renamed(UserBrief),
+    /// A task is gone, by another program, and nobody knows from where; it is told by this name.
+    TaskGone(TaskId, EntryId),
+    /// Changes of another program may be told by nobody: everybody is to reload.
+    Missed,
     /// What this node asked for under this number is done.
     Done(NodeId, u64),
 }

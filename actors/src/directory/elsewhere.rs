@@ -1,6 +1,7 @@
 //! Changes that another program has made in the database: told, or in force, as if they had been made here.
 //!
-//! Nobody knows who made them, so their author is [`somebody`].
+//! Nobody knows who made them, so their author is [`somebody`]. In a cluster every node sees them. Of what is gone, one
+//! node alone hears, and tells all; the rest each node tells its own members, by a name that keeps it from being told twice.
 
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use collabflow_protocol::{
     model::{ProjectUpdates, UserBrief},
 };
 
-use super::{Directory, ids, together};
+use super::{Directory, concerned, ids, project, together};
 use crate::{
+    backplane::EntryId,
     key::RoomKey,
-    store::{Elsewhere, Membered},
+    store::{Elsewhere, Membered, Watched},
 };
 
 /// Who stands for another program in events.
@@ -32,23 +34,22 @@ impl Directory {
     ///
     /// # Errors
     /// When the store fails; the change may be told again then.
-    pub async fn tell_elsewhere(&self, change: Elsewhere) -> Result<(), ClientError> {
-        match change {
-            Elsewhere::Task { project, id, seen } => {
-                let rooms = match project {
-                    Some(project) => vec![RoomKey::Project(project)],
-                    // Who does not have it has nothing to take away.
-                    None => self.node.rooms(|key| matches!(key, RoomKey::Project(_))),
-                };
-                self.node.task_seen_elsewhere(&rooms, id, seen);
-            }
+    pub async fn tell_elsewhere(&self, watched: Watched) -> Result<(), ClientError> {
+        let event = watched.id;
+        match watched.change {
+            Elsewhere::Task { project, id, seen } => match project {
+                Some(project) => self.node.task_seen(project, id, seen, event),
+                None => self.node.task_gone(id, event),
+            },
             Elsewhere::Message(message) => {
                 let room = [RoomKey::Chat(message.channel)];
-                let event = ServerEvent::NewMessage(Arc::new(*message));
-                self.node.tell(&room, event, None).await;
+                let new = ServerEvent::NewMessage(Arc::new(*message));
+                self.node.tell_seen(event, &room, new, None).await;
             }
-            Elsewhere::ProjectMade(id) => self.tell_project_made(id).await?,
-            Elsewhere::Project(id, updates) => self.tell_project_changed(id, *updates).await?,
+            Elsewhere::ProjectMade(id) => self.tell_project_made(event, id).await?,
+            Elsewhere::Project(id, updates) => {
+                self.tell_project_changed(event, id, *updates).await?;
+            }
             Elsewhere::ProjectGone {
                 id,
                 workspace,
@@ -63,7 +64,7 @@ impl Directory {
                 self.node.tell(&rooms, event, None).await;
                 self.node.close_rooms(&rooms).await;
             }
-            Elsewhere::User(user) => self.node.user_changed(user),
+            Elsewhere::User(user) => self.node.user_seen(user),
             Elsewhere::Members(of) => {
                 let rooms = match of {
                     Membered::Workspace(id) => {
@@ -71,38 +72,45 @@ impl Directory {
                     }
                     Membered::Project(id) => self.rooms_of_project(id).await?,
                 };
-                self.in_force(&rooms).await?;
+                self.seen_in_force(&rooms).await?;
             }
-            Elsewhere::ChannelMembers(id) => self.in_force(&[RoomKey::Chat(id)]).await?,
-            Elsewhere::ChannelMade(id) => self.tell_channel_made(id).await?,
+            Elsewhere::ChannelMembers(id) => self.seen_in_force(&[RoomKey::Chat(id)]).await?,
+            Elsewhere::ChannelMade(id) => self.tell_channel_made(event, id).await?,
             Elsewhere::ChannelGone {
                 id,
                 project,
                 workspace,
             } => self.tell_channel_gone(id, project, workspace).await?,
             Elsewhere::Missed => self.node.resync_all().await,
+            Elsewhere::Unread => self.node.resync_everywhere().await,
         }
         Ok(())
     }
 
-    async fn tell_project_made(&self, id: ProjectId) -> Result<(), ClientError> {
+    async fn tell_project_made(&self, event: EntryId, id: ProjectId) -> Result<(), ClientError> {
         if let Some(project) = self.store().project(id).await? {
-            let event = ServerEvent::ProjectCreated {
+            let (rooms, members) = concerned(&project);
+            let created = ServerEvent::ProjectCreated {
                 created_by: project.created_by.clone().unwrap_or_else(somebody),
-                project: Box::new(project.clone()),
+                project: Box::new(project),
             };
-            self.tell_project(&project, event).await;
+            self.node.tell_seen(event, &rooms, created, members).await;
         }
         Ok(())
     }
 
     async fn tell_project_changed(
         &self,
+        event: EntryId,
         id: ProjectId,
         updates: ProjectUpdates,
     ) -> Result<(), ClientError> {
-        if let Some(project) = self.store().project(id).await? {
-            self.tell_updates(&project, updates, &somebody()).await;
+        if let Some(project) = self.store().project(id).await?
+            && updates != ProjectUpdates::default()
+        {
+            let (rooms, members) = concerned(&project);
+            let updated = project::updated(id, updates, &somebody());
+            self.node.tell_seen(event, &rooms, updated, members).await;
         }
         Ok(())
     }
@@ -149,30 +157,27 @@ impl Directory {
         Ok(())
     }
 
-    async fn tell_channel_made(&self, id: ChannelId) -> Result<(), ClientError> {
+    async fn tell_channel_made(&self, event: EntryId, id: ChannelId) -> Result<(), ClientError> {
         let Some(channel) = self.store().channel(id).await? else {
             return Ok(());
-        };
-        let created_by = channel.created_by.clone().unwrap_or_else(somebody);
-        let event = ServerEvent::ChannelCreated {
-            channel: Box::new(channel.clone()),
-            created_by,
         };
         let project = match channel.project {
             Some(project) => self.store().project(project).await?,
             None => None,
         };
-        match project {
-            Some(project) => self.tell_project(&project, event).await,
-            None => {
-                let room: Vec<_> = channel
-                    .workspace
-                    .map(RoomKey::Workspace)
-                    .into_iter()
-                    .collect();
-                self.node.tell(&room, event, None).await;
+        let workspace = channel.workspace.map(RoomKey::Workspace);
+        let created = ServerEvent::ChannelCreated {
+            created_by: channel.created_by.clone().unwrap_or_else(somebody),
+            channel: Box::new(channel),
+        };
+        let (rooms, members) = match &project {
+            Some(project) => {
+                let (rooms, members) = concerned(project);
+                (rooms.to_vec(), members)
             }
-        }
+            None => (workspace.into_iter().collect(), None),
+        };
+        self.node.tell_seen(event, &rooms, created, members).await;
         Ok(())
     }
 }

@@ -125,6 +125,13 @@ impl Directory {
             .map_err(|_| ClientError::unavailable())
     }
 
+    /// Waits until a change that every node sees is in force here.
+    pub(super) async fn seen_in_force(&self, rooms: &[RoomKey]) -> Result<(), ClientError> {
+        tokio::time::timeout(IN_FORCE_WITHIN, self.node.membership_seen(rooms))
+            .await
+            .map_err(|_| ClientError::unavailable())
+    }
+
     /// The rooms whose memberships a change in a workspace changes. They are read before it is made, so that nothing
     /// can keep it from being heeded.
     async fn rooms_concerned(

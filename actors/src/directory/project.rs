@@ -76,24 +76,10 @@ impl Directory {
             description: (after.description != before.description)
                 .then(|| after.description.clone()),
         };
-        self.tell_updates(&after, updates, user).await;
-        Ok(after)
-    }
-
-    pub(super) async fn tell_updates(
-        &self,
-        project: &Project,
-        updates: ProjectUpdates,
-        user: &UserBrief,
-    ) {
         if updates != ProjectUpdates::default() {
-            let event = ServerEvent::ProjectUpdated {
-                project_id: project.id,
-                updates: Box::new(updates),
-                updated_by: user.clone(),
-            };
-            self.tell_project(project, event).await;
+            self.tell_project(&after, updated(id, updates, user)).await;
         }
+        Ok(after)
     }
 
     /// Deletes a project and everything in it, for admins and owners.
@@ -117,5 +103,18 @@ impl Directory {
         deleted.projects.retain(|other| *other != id);
         self.close_deleted(deleted, user).await;
         Ok(())
+    }
+}
+
+/// The event that tells these changes of a project.
+pub(super) fn updated(
+    project_id: ProjectId,
+    updates: ProjectUpdates,
+    user: &UserBrief,
+) -> ServerEvent {
+    ServerEvent::ProjectUpdated {
+        project_id,
+        updates: Box::new(updates),
+        updated_by: user.clone(),
     }
 }

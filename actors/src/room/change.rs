@@ -170,8 +170,8 @@ impl RoomState {
                 Work::Announce(author, announcement, reply) => {
                     self.commit_announcement(&author, announcement, reply, answer, now);
                 }
-                Work::Elsewhere(task, seen) => {
-                    self.commit_elsewhere(task, seen, answer, now);
+                Work::Elsewhere(task, seen, id) => {
+                    self.commit_elsewhere(task, (seen, id), answer, now);
                     self.make_good_what_was_missed();
                 }
                 Work::Post(reply) => self.commit_post(reply, answer, now),

@@ -17,7 +17,12 @@ use super::{
     announcement::Announcement, effect::Audience, message::Author, shared::Shared,
     state::RoomState, told::Kind,
 };
-use crate::{id::SessionId, node::Echo};
+use crate::{
+    backplane::{EntryId, entry_id},
+    id::SessionId,
+    key::RoomKey,
+    node::Echo,
+};
 
 /// An entry of a room's log.
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,6 +91,11 @@ pub(crate) enum Found {
     Stored(Arc<Task>, u64, Vec<TaskField>),
     /// It is gone, and whether nobody has been told.
     Gone(bool),
+}
+
+/// The name of an entry of this room's log that tells what has this name everywhere.
+pub(crate) fn name_in(room: RoomKey, id: EntryId) -> EntryId {
+    entry_id([&id.to_be_bytes()[..], room.to_string().as_bytes()])
 }
 
 impl By {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::shared::Shared;
 
 use crate::{
+    backplane::EntryId,
     id::SessionId,
     node::{Caller, Echo},
     session::{entry::SessionEntry, reply::Reply},
@@ -120,8 +121,8 @@ pub(crate) enum RoomMessage {
     Typing(Arc<SessionEntry>, bool, Reply),
     /// An event is to be told that other rooms are told as well.
     Tell(Arc<Shared>, Reply),
-    /// Another program has changed a task, or made it for this user.
-    Elsewhere(TaskId, Seen),
+    /// Another program has changed a task, or made it for this user. Other nodes see it too, by this name.
+    Elsewhere(TaskId, Seen, EntryId),
     /// Something was missed: everybody is told to reload.
     Resync(oneshot::Sender<()>),
     /// A user has another name or email from now on.

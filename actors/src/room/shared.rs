@@ -7,12 +7,7 @@ use collabflow_protocol::id::UserId;
 use serde::{Deserialize, Serialize};
 
 use super::{effect::Effect, state::RoomState};
-use crate::{
-    backplane::{EntryId, entry_id},
-    key::RoomKey,
-    outbox::Broadcast,
-    session::entry::SessionEntry,
-};
+use crate::{backplane::EntryId, key::RoomKey, outbox::Broadcast, session::entry::SessionEntry};
 
 /// An event for several rooms.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,11 +21,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The name of its entry in a room's log.
-    pub(crate) fn entry_id(&self, room: RoomKey) -> EntryId {
-        entry_id([&self.id.to_be_bytes()[..], room.to_string().as_bytes()])
-    }
-
     /// Whether a session is to hear it now, and has not before.
     pub(crate) fn is_for(&self, session: &SessionEntry) -> bool {
         let is_meant = |only: &HashSet<_>| only.contains(&session.user_id());

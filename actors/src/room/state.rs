@@ -11,7 +11,7 @@ use super::{
     announcement::Announcement,
     crowd::Crowd,
     effect::{Answer, Audience, Effect, MembershipRead},
-    entry::Entry,
+    entry::{self, Entry},
     log::Log,
     members::Members,
     message::{Author, RoomMessage},
@@ -81,7 +81,7 @@ pub(crate) enum Work {
     Change(Author, Kind, Reply),
     Announce(Author, Box<Announcement>, Reply),
     /// Another program has changed a task, or made it for this user: what of it is news?
-    Elsewhere(TaskId, Seen),
+    Elsewhere(TaskId, Seen, EntryId),
     Post(Reply),
 }
 
@@ -213,7 +213,7 @@ impl RoomState {
                 }
             }
             RoomMessage::Tell(shared, reply) => {
-                let id = shared.entry_id(self.key);
+                let id = entry::name_in(self.key, shared.id);
                 self.log_as(id, Entry::Shared(shared), reply, Ok(Done::Plain), now);
             }
             RoomMessage::MembershipChanged(done) => {
@@ -222,7 +222,7 @@ impl RoomState {
                 self.read_membership(read, now);
             }
             RoomMessage::UserChanged(user) => self.presence.rename(user),
-            RoomMessage::Elsewhere(task, seen) => self.look_elsewhere(task, seen, now),
+            RoomMessage::Elsewhere(task, seen, id) => self.look_elsewhere(task, seen, id, now),
             RoomMessage::Resync(done) => {
                 self.tell_to_reload();
                 self.effects.push(Effect::Confirm(done));

@@ -6,6 +6,7 @@ use collabflow_protocol::{
 };
 
 use super::Membered;
+use crate::backplane::EntryId;
 
 /// What was seen of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,15 @@ pub enum Seen {
     Arrived,
     /// It is gone, or in another project now.
     Gone,
+}
+
+/// A change, as every node sees it that watches the database.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// On all of them the same.
+    pub id: EntryId,
+    /// The change.
+    pub change: Elsewhere,
 }
 
 /// One change. What it says is news to everybody here: changes of our own are none.
@@ -66,6 +76,8 @@ pub enum Elsewhere {
         /// The workspace that it was in, if that is known.
         workspace: Option<WorkspaceId>,
     },
-    /// Some changes were missed: nobody knows which.
+    /// Some changes were missed by this node: nobody knows which.
     Missed,
+    /// A change could not be read, and may be told by nobody: other nodes may take it for told.
+    Unread,
 }

@@ -5,7 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use collabflow_actors::store::{Elsewhere, StoreError};
+use collabflow_actors::{
+    backplane::entry_id,
+    store::{Elsewhere, StoreError, Watched},
+};
 use mongodb::{
     bson::{Document, doc},
     change_stream::{
@@ -70,25 +73,26 @@ impl Watch {
     }
 
     /// The next changes, whenever they come.
-    pub async fn next(&mut self) -> Vec<Elsewhere> {
+    pub async fn next(&mut self) -> Vec<Watched> {
         loop {
             match self.event().await {
                 Ok(event) => {
-                    let changes = elsewhere::read(&self.db, &event).await;
+                    let read = elsewhere::read(&self.db, &event).await;
+                    let changes = read.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "a change of another program cannot be read: all are to reload");
+                        vec![Elsewhere::Unread]
+                    });
+                    let watched = named(&event.id, changes);
                     self.token = Some(event.id);
-                    match changes {
-                        Ok(changes) if changes.is_empty() => {}
-                        Ok(changes) => return changes,
-                        Err(error) => {
-                            tracing::warn!(%error, "a change of another program cannot be read: all are to reload");
-                            return vec![Elsewhere::Missed];
-                        }
+                    if !watched.is_empty() {
+                        return watched;
                     }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "watching MongoDB has broken off: it goes on when MongoDB is back");
                     if self.reopen().await == Resumed::WithGap {
-                        return vec![Elsewhere::Missed];
+                        let (id, change) = (rand::random(), Elsewhere::Missed);
+                        return vec![Watched { id, change }];
                     }
                 }
             }
@@ -133,6 +137,16 @@ impl Watch {
             }
         }
     }
+}
+
+/// What an event says, by names that are the same on all nodes: they see it under the same token.
+fn named(token: &ResumeToken, changes: Vec<Elsewhere>) -> Vec<Watched> {
+    let token = serde_json::to_vec(token).expect("a token is a document");
+    let named = changes.into_iter().zip(0_u8..).map(|(change, number)| {
+        let id = entry_id([&token[..], &[number]]);
+        Watched { id, change }
+    });
+    named.collect()
 }
 
 async fn open(db: &Db, token: Option<ResumeToken>) -> Result<Stream, Error> {

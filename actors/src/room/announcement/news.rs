@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::Announcement;
 use crate::{
+    backplane::EntryId,
     directory::somebody,
     node::Echo,
     room::{
         effect::{Answer, Audience, Request},
-        entry::{By, Changed, Entry, Origin},
+        entry::{self, By, Changed, Entry, Origin},
         state::{RoomState, Work},
         told::{Kind, Latest},
     },
@@ -72,14 +73,20 @@ fn elsewhere(user: UserBrief, echo: Echo) -> By {
 
 impl RoomState {
     /// Another program has changed a task: asks what of it is news.
-    pub(in crate::room) fn look_elsewhere(&mut self, task: TaskId, seen: Seen, now: Instant) {
+    pub(in crate::room) fn look_elsewhere(
+        &mut self,
+        task: TaskId,
+        seen: Seen,
+        event: EntryId,
+        now: Instant,
+    ) {
         if self.looks_elsewhere() >= LOOKS_MAX {
             self.ledger.has_missed = true;
             return;
         }
         let request = Request::LookUp(task, Claim::Seen);
         // Also behind what takes long: nobody says so again.
-        self.send_to_store(Work::Elsewhere(task, seen), request, now);
+        self.send_to_store(Work::Elsewhere(task, seen, event), request, now);
     }
 
     fn looks_elsewhere(&self) -> usize {
@@ -97,33 +104,40 @@ impl RoomState {
 
     /// Tells what of it is news. Whoever a new task was made for may announce it, and has it already then: its sessions
     /// are told a little later, if nobody has.
+    ///
+    /// What the store says is news, it says to one node alone. What every node finds by itself, that a task has gone or
+    /// come, has one name in the log.
     pub(in crate::room) fn commit_elsewhere(
         &mut self,
         id: TaskId,
-        seen: Seen,
+        (seen, event): (Seen, EntryId),
         answer: Answer,
         now: Instant,
     ) {
+        let found_by_all = entry::name_in(self.key, event);
         let (task, index, news) = match answer {
             Answer::Found(Announced::Stored { task, index, news }) => (task, index, news),
             Answer::Found(Announced::Gone { .. }) if seen == Seen::Gone => {
-                return self.log_elsewhere(Entry::Gone(id), now);
+                return self.log_elsewhere(found_by_all, Entry::Gone(id), now);
             }
             // It has taken its time: the store is asked until it is back.
             Answer::Failed(StoreError::Unavailable(_) | StoreError::Unknown(_)) => {
-                return self.look_elsewhere(id, seen, now);
+                return self.look_elsewhere(id, seen, event, now);
             }
             Answer::Failed(_) => return self.resync(),
             _ => return,
         };
         let task: Arc<Task> = task.into();
         if Some(task.project) != self.project() {
-            return self.log_elsewhere(Entry::Gone(id), now);
+            return self.log_elsewhere(found_by_all, Entry::Gone(id), now);
         }
         let created = |by| Changed::new(by, Kind::Created, None, &task, Some(index));
         let all = elsewhere(somebody(), Echo::All);
         let changed = match seen {
-            Seen::Arrived => created(all),
+            Seen::Arrived => {
+                let entry = Entry::Changed(created(all));
+                return self.log_elsewhere(found_by_all, entry, now);
+            }
             _ if news.is_empty() => return,
             Seen::New(None) if task.version == 1 => created(all),
             Seen::New(Some(maker)) if task.version == 1 => {
@@ -136,11 +150,11 @@ impl RoomState {
             }
             _ => self.news_of(&all, Said::Updated(Vec::new()), (&task, index), &news),
         };
-        self.log_elsewhere(Entry::Changed(changed), now);
+        self.log_elsewhere(rand::random(), Entry::Changed(changed), now);
     }
 
-    fn log_elsewhere(&mut self, entry: Entry, now: Instant) {
-        self.log(entry, Reply::nobody(), Ok(Done::Plain), now);
+    fn log_elsewhere(&mut self, name: EntryId, entry: Entry, now: Instant) {
+        self.log_as(name, entry, Reply::nobody(), Ok(Done::Plain), now);
     }
 
     /// A task is here no more: nobody is told later of what it was.

@@ -106,13 +106,13 @@ async fn a_delete_elsewhere_is_told_at_its_announcement() {
 #[tokio::test]
 async fn a_change_that_is_watched_is_told_to_all() {
     let (mut room, [page, _, other]) = two_tabs();
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     assert_eq!(claim(&room), Claim::Seen);
     room.answer(news(2, "theirs", &[TaskField::Title]));
     let told = room.take_told();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].1, Audience::All);
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     room.answer(news(2, "theirs", &[]));
     assert!(room.heard_by(page.id).is_empty() && room.heard_by(other.id).is_empty());
 }
@@ -139,7 +139,7 @@ async fn a_change_that_is_watched_outlasts_a_store_that_is_away() {
     let (mut room, [page, _, other]) = two_tabs();
     room.by_socket(&page, patch(title("late")));
     room.pass(Duration::from_secs(5));
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     assert_eq!(room.asked().len(), 2, "behind what is stuck");
     let away = || Answer::Failed(StoreError::Unavailable("away".into()));
     room.answer(away());
@@ -148,7 +148,7 @@ async fn a_change_that_is_watched_outlasts_a_store_that_is_away() {
     assert_eq!(claim(&room), Claim::Seen);
     room.answer(news(2, "theirs", &[TaskField::Title]));
     assert_eq!(names(&mut room, other.id), ["task:updated"]);
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     room.answer(Answer::Failed(StoreError::Failed("odd".into())));
     assert_eq!(names(&mut room, other.id)[0], "room:resync");
 }
@@ -157,7 +157,7 @@ async fn a_change_that_is_watched_outlasts_a_store_that_is_away() {
 async fn those_here_do_not_wait_behind_a_flood_of_changes_elsewhere() {
     let (mut room, [_, _, other]) = two_tabs();
     for _ in 0..300 {
-        room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+        room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     }
     assert_eq!(room.asked().len(), 200);
     for _ in 0..199 {
@@ -166,7 +166,7 @@ async fn those_here_do_not_wait_behind_a_flood_of_changes_elsewhere() {
     assert!(room.heard_by(other.id).is_empty());
     room.answer(news(2, "theirs", &[]));
     assert_eq!(names(&mut room, other.id)[0], "room:resync");
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Changed, 7));
     room.answer(news(2, "theirs", &[]));
     assert!(room.heard_by(other.id).is_empty());
 }
@@ -177,7 +177,7 @@ async fn who_made_a_watched_task_hears_of_it_unless_one_of_its_pages_announces_i
     let made_by: UserId = user(1).id;
     let watched = || {
         let (mut room, sessions) = two_tabs();
-        room.send(RoomMessage::Elsewhere(TASK, Seen::New(Some(made_by))));
+        room.send(RoomMessage::Elsewhere(TASK, Seen::New(Some(made_by)), 7));
         room.answer(Answer::Found(Announced::Stored {
             task: Box::new(Task {
                 created_by: Some((*user(1)).clone()),
@@ -250,8 +250,8 @@ async fn who_waits_too_long_is_refused_and_hears_what_became_of_it() {
 #[tokio::test]
 async fn a_task_that_is_gone_again_is_told_to_nobody_later() {
     let (mut room, [page, _, other]) = two_tabs();
-    room.send(RoomMessage::Elsewhere(TASK, Seen::New(Some(user(1).id))));
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Gone));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::New(Some(user(1).id)), 7));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Gone, 7));
     room.answer(Answer::Found(Announced::Stored {
         task: Box::new(Task {
             created_by: Some((*user(1)).clone()),
@@ -270,10 +270,10 @@ async fn a_task_that_is_gone_again_is_told_to_nobody_later() {
 #[tokio::test]
 async fn a_task_that_comes_from_another_project_is_told_as_new_and_where_it_was_as_gone() {
     let (mut room, [page, ..]) = two_tabs();
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Arrived));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Arrived, 7));
     room.answer(news(7, "theirs", &[]));
     assert_eq!(names(&mut room, page.id), ["task:created"]);
-    room.send(RoomMessage::Elsewhere(TASK, Seen::Gone));
+    room.send(RoomMessage::Elsewhere(TASK, Seen::Gone, 7));
     room.answer(Answer::Found(Announced::Stored {
         task: Box::new(Task {
             project: collabflow_protocol::id::ObjectId::from_bytes([9; 12]).into(),
@@ -283,4 +283,35 @@ async fn a_task_that_comes_from_another_project_is_told_as_new_and_where_it_was_
         news: Vec::new(),
     }));
     assert_eq!(names(&mut room, page.id), ["task:deleted"]);
+}
+
+/// Every node sees that a task has come from another project, and finds that by itself.
+#[tokio::test]
+async fn what_every_node_finds_by_itself_has_one_name_in_the_log() {
+    let appended = |seen, answer: fn() -> Answer, event| {
+        let mut room = TestRoom::following();
+        room.send(RoomMessage::Elsewhere(TASK, seen, event));
+        room.answer(answer());
+        let [append] = &room.take_appended()[..] else {
+            panic!("it is appended once");
+        };
+        append.id
+    };
+    let arrived = || news(7, "theirs", &[]);
+    let gone = || Answer::Found(Announced::Gone { is_news: false });
+    let changed = || news(7, "theirs", &[TaskField::Title]);
+    assert_eq!(
+        appended(Seen::Arrived, arrived, 1),
+        appended(Seen::Arrived, arrived, 1)
+    );
+    assert_eq!(appended(Seen::Gone, gone, 1), appended(Seen::Gone, gone, 1));
+    assert_ne!(
+        appended(Seen::Arrived, arrived, 1),
+        appended(Seen::Arrived, arrived, 2)
+    );
+    // The store says to one node alone what of a change is news: the next time that is other news, by whichever event.
+    assert_ne!(
+        appended(Seen::Changed, changed, 1),
+        appended(Seen::Changed, changed, 1)
+    );
 }

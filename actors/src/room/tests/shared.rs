@@ -13,7 +13,7 @@ use crate::{
     node::Refusal,
     outbox::{Broadcast, Wire},
     room::{
-        entry::Entry,
+        entry::{Entry, name_in},
         fixture::{PROJECT, WORKSPACE, place},
         shared::Shared,
         state::Command,
@@ -136,7 +136,7 @@ async fn what_another_node_has_told_already_is_not_told_again() {
     let mut room = TestRoom::following();
     let theirs = Append {
         room: RoomKey::Project(PROJECT),
-        id: shared(1).entry_id(RoomKey::Project(PROJECT)),
+        id: name_in(RoomKey::Project(PROJECT), 1),
         turn: None,
         payload: serde_json::to_vec(&Entry::Shared(shared(1)))
             .expect("JSON")
@@ -151,7 +151,7 @@ async fn what_another_node_has_told_already_is_not_told_again() {
     assert_eq!(ids(&room), [1]);
     assert!(is_answered(&mut room));
     // It has another name in another room.
-    assert_ne!(ours.id, shared(1).entry_id(RoomKey::Workspace(WORKSPACE)));
+    assert_ne!(ours.id, name_in(RoomKey::Workspace(WORKSPACE), 1));
 }
 
 #[tokio::test]
