@@ -59,7 +59,7 @@ pub fn entry_id<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> EntryId {
 }
 
 /// An entry to append.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     /// To which room's log.
     pub room: RoomKey,

@@ -60,7 +60,7 @@ impl RoomState {
     fn comes(&mut self, entry: &SessionEntry, now: Instant) {
         let came = self.presence.arrive(&entry.user());
         if came.is_first_here {
-            self.effects.push(Effect::Here(entry.user()));
+            self.tell_others(Effect::Here(entry.user()));
         }
         if came.is_new && self.crowd.change(entry.user_id(), now) {
             self.tell_joined(&entry.user(), Audience::AllBut(vec![entry.id]));
@@ -70,7 +70,7 @@ impl RoomState {
     /// A user is here no more: the others are told where it is on no other node either.
     fn goes(&mut self, user: UserId, went: Went, now: Instant) {
         if went != Went::Stays {
-            self.effects.push(Effect::NotHere(user));
+            self.tell_others(Effect::NotHere(user));
         }
         if went == Went::Left {
             self.has_left(user, now);
@@ -219,8 +219,9 @@ impl RoomState {
 
     pub(super) fn close(&mut self, done: oneshot::Sender<()>) {
         self.access.invalidate();
-        let here = self.presence.here().map(|user| Effect::NotHere(user.id));
-        self.effects.extend(here.collect::<Vec<_>>());
+        for user in self.presence.here().collect::<Vec<_>>() {
+            self.tell_others(Effect::NotHere(user.id));
+        }
         self.presence.clear();
         self.crowd.forget();
         for entry in self

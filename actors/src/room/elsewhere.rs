@@ -73,9 +73,16 @@ impl RoomState {
 
     /// The backplane is back: the others may have missed who has come and gone.
     pub(super) fn say_present(&mut self) {
-        if self.key.scope().is_some() && !self.members.is_empty() {
+        if !self.members.is_empty() {
             let here = self.presence.here().collect();
-            self.effects.push(Effect::AllHere(here));
+            self.tell_others(Effect::AllHere(here));
+        }
+    }
+
+    /// Tells the other nodes of who is present here, where there are any, and the room has presence.
+    pub(super) fn tell_others(&mut self, presence: Effect) {
+        if self.key.scope().is_some() && self.ledger.log.is_clustered() {
+            self.effects.push(presence);
         }
     }
 }

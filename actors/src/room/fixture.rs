@@ -144,7 +144,7 @@ impl TestRoom {
         room
     }
 
-    fn with_log(key: RoomKey, log: Option<bool>) -> Self {
+    pub(crate) fn with_log(key: RoomKey, log: Option<bool>) -> Self {
         let now = Instant::now();
         let roles = (1..=9).map(|n| (user(n).id, Role::Member)).collect();
         Self {

@@ -82,7 +82,7 @@ impl LogCalls {
     }
 
     fn presence(&self, user: UserId, brief: Option<&UserBrief>) {
-        if let (Some(cluster), Some(_)) = (self.registry.cluster(), self.room.key.scope()) {
+        if let Some(cluster) = self.registry.cluster() {
             cluster.mark(self.room.key, user, brief);
         }
     }

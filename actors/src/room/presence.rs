@@ -182,6 +182,15 @@ impl Presence {
         self.leaving.values().min().copied()
     }
 
+    /// Goes on with who is present on other nodes, as a room knew it that has broken.
+    pub(crate) fn succeed(&mut self, broken: Self) {
+        self.elsewhere = broken.elsewhere;
+    }
+
+    pub(crate) fn is_here(&self, user: UserId) -> bool {
+        self.users.contains_key(&user)
+    }
+
     pub(crate) fn is_present(&self, user: UserId) -> bool {
         self.users.contains_key(&user) || self.elsewhere.contains_key(&user)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Ledger {
 
 impl RoomState {
     /// Seats those who were in the room when it broke, and keeps what was under way; who waited for memberships to be read
-    /// waits for a read of them anew. Everybody is told who is there.
+    /// waits for a read of them anew. Everybody is told who is there; the other nodes, who is here.
     pub(crate) fn restart(
         &mut self,
         broken: Self,
@@ -33,6 +33,8 @@ impl RoomState {
         self.access.succeed(&broken.access);
         self.ledger = broken.ledger;
         self.ledger.pipeline.drop_unsent();
+        let were_here: Vec<_> = broken.presence.here().collect();
+        self.presence.succeed(broken.presence);
         for (entry, is_away) in seats {
             if is_away {
                 self.members.add(Arc::clone(&entry));
@@ -42,9 +44,15 @@ impl RoomState {
                 self.members.add(entry);
             }
         }
+        for user in were_here {
+            if !self.presence.is_here(user.id) {
+                self.tell_others(Effect::NotHere(user.id));
+            }
+        }
         self.tell_everybody();
         self.end_typing(broken.typing);
         let now = self.last_used;
+        self.resume_log();
         if !broken.awaiting.is_empty() {
             let read = self.access.invalidate();
             let waiting = broken.awaiting.into_iter().map(|(_, done)| (read, done));

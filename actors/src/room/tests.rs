@@ -3,6 +3,7 @@
 mod announcement;
 mod attendance;
 mod away;
+mod broken;
 mod given_up;
 mod in_flight;
 mod membership;

@@ -284,6 +284,25 @@ impl RoomState {
         }
     }
 
+    /// The room goes on after it has broken: what it was about to ask of the backplane may never have been asked.
+    pub(in crate::room) fn resume_log(&mut self) {
+        let log = &mut self.ledger.log;
+        if log.link != Link::Up {
+            return;
+        }
+        self.effects.extend(log.own.iter_mut().map(|own| {
+            own.is_early = false;
+            Effect::Append(own.append.clone())
+        }));
+        log.is_reading = false;
+        match log.following {
+            Following::Beginning => self.effects.push(Effect::Follow),
+            Following::At(_) => self.read_missing(),
+            Following::No => {}
+        }
+        self.say_present();
+    }
+
     fn append_behind(&mut self) {
         let behind = self.ledger.log.behind.iter().cloned();
         self.effects.extend(behind.map(Effect::Append));

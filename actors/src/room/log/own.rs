@@ -26,7 +26,7 @@ pub(super) struct Own {
     answer: Result<Done, Refusal>,
     since: Instant,
     /// It is early: it is to be appended again.
-    is_early: bool,
+    pub(super) is_early: bool,
 }
 
 impl RoomState {
