@@ -2,6 +2,7 @@
 
 mod actor;
 mod asked;
+mod checks;
 mod nodes;
 mod word;
 

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     Cluster,
+    checks::Checks,
     nodes::BEAT,
     word::{NodeSays, NodeWord, PeerRequest, RoomWord},
 };
 use crate::{
-    backplane::Incoming,
+    backplane::{Incoming, Tops},
     id::NodeId,
     key::RoomKey,
     registry::Registry,
@@ -32,6 +33,8 @@ pub(crate) enum ClusterMessage {
     Incoming(Incoming),
     /// It is time to look who is silent, and perhaps to say something.
     Look,
+    /// The ends of these rooms' logs.
+    Tops(Vec<RoomKey>, Tops),
     /// A node has ended, and its users have not come back within the grace.
     Gone(NodeId),
 }
@@ -42,6 +45,7 @@ pub(crate) struct ClusterState {
     reading: tokio::task::JoinHandle<()>,
     /// When this node said last that it is alive, and with how many sessions.
     said: Option<(Instant, usize)>,
+    checks: Checks,
 }
 
 impl Drop for ClusterState {
@@ -76,6 +80,7 @@ impl Actor for ClusterActor {
             cluster,
             reading,
             said: None,
+            checks: Checks::new(Instant::now()),
         })
     }
 
@@ -87,7 +92,11 @@ impl Actor for ClusterActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ClusterMessage::Incoming(incoming) => state.take(incoming, &myself),
-            ClusterMessage::Look => state.look(Instant::now()),
+            ClusterMessage::Look => {
+                state.look(Instant::now());
+                state.check_positions(&myself, Instant::now());
+            }
+            ClusterMessage::Tops(rooms, tops) => state.take_tops(&rooms, tops),
             ClusterMessage::Gone(node) => state.gone(node),
         }
         Ok(())
@@ -204,6 +213,34 @@ impl ClusterState {
             .is_none_or(|(at, said)| at + BEAT <= now && (sessions > 0 || said > 0));
         if is_due && !self.cluster.nodes.lock().is_alone() {
             self.say_alive(now);
+        }
+    }
+
+    /// Asks where the logs of the rooms here end, if it is time to.
+    fn check_positions(&mut self, myself: &ActorRef<ClusterMessage>, now: Instant) {
+        if !self.cluster.is_up() {
+            return;
+        }
+        let is_alone = self.cluster.nodes.lock().is_alone();
+        let rooms = || self.registry.rooms(|_| true);
+        for rooms in self.checks.take_due(is_alone, rooms, now) {
+            let tops = self.cluster.backplane.tops(rooms.clone());
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                // A backplane that does not answer is found to be away by itself.
+                if let Ok(tops) = tops.await {
+                    let _ = myself.cast(ClusterMessage::Tops(rooms, tops));
+                }
+            });
+        }
+    }
+
+    fn take_tops(&mut self, rooms: &[RoomKey], tops: Tops) {
+        if self.checks.is_emptied(tops.stamp) {
+            self.give_all(|| Command::Emptied);
+        }
+        for (room, top) in rooms.iter().zip(tops.tops) {
+            self.give(*room, Command::Top(top));
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Log {
     following: Following,
     /// The stamp of the last entry that was told, or the one after which the room began to follow.
     stamp: Option<u64>,
+    /// It has told something since it was said last where its log ends.
+    has_moved: bool,
     /// Who wants in before the room follows its log, or is to end it before it is told to its end.
     waiting: Vec<RoomMessage>,
     /// Entries of this node that were not told yet, in the order of their commits.

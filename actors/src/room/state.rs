@@ -51,8 +51,12 @@ pub(crate) enum Command {
     Logged(Logged),
     /// A part of the room's log was read.
     Tail(Result<Tail, BackplaneError>),
+    /// Where the room's log ends.
+    Top(Option<Position>),
     /// The backplane is there, or away.
     Link(bool),
+    /// The backplane has forgotten everything.
+    Emptied,
     /// Another node says something of the room.
     Word(NodeId, RoomSays),
     /// Another node is gone.
@@ -177,6 +181,8 @@ impl RoomState {
             Command::Following(followed) => self.take_following(followed, now),
             Command::Logged(logged) => self.take_logged(logged, now),
             Command::Tail(tail) => self.take_tail(tail, now),
+            Command::Top(top) => self.take_top(top),
+            Command::Emptied => self.say_present(),
             Command::Link(is_up) => self.take_link(is_up, now),
             Command::Word(node, says) => self.take_word(node, says, now),
             Command::NodeGone(node) => self.take_node_gone(node, now),

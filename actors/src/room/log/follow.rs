@@ -150,6 +150,7 @@ impl RoomState {
             }
             let ahead = first.remove();
             if ahead.place.position.offset == next {
+                log.has_moved = true;
                 at.offset = next;
                 at.epoch = ahead.place.position.epoch;
                 log.stamp = Some(ahead.place.stamp);
@@ -173,6 +174,23 @@ impl RoomState {
                 self.resync();
             }
             None => {}
+        }
+    }
+
+    /// Where the log ends: beyond what was told, pushes may have been lost, or are still to come.
+    pub(in crate::room) fn take_top(&mut self, top: Option<Position>) {
+        let log = &mut self.ledger.log;
+        let has_moved = std::mem::take(&mut log.has_moved);
+        let Following::At(at) = &mut log.following else {
+            return;
+        };
+        match top {
+            Some(top) if top.epoch == at.epoch && top.offset <= at.offset => {}
+            Some(_) => self.read_missing(),
+            // Nobody has written to it for so long that it is not kept any more, or all was lost. Until the last look
+            // nothing was missing. What was told since may have come after it was asked.
+            None if has_moved => {}
+            None => *at = beginning(),
         }
     }
 
@@ -234,6 +252,7 @@ impl RoomState {
                 && ahead.place.position.offset > now_at.offset
         });
         log.following = Following::At(now_at);
+        log.has_moved = true;
         self.resync();
     }
 

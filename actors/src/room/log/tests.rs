@@ -4,7 +4,7 @@ use bytes::Bytes;
 use collabflow_protocol::{event::ServerEvent, model::Task};
 
 use crate::{
-    backplane::{Appended, EntryId, Logged, Place, Position},
+    backplane::{Appended, EntryId, Logged, Place, Position, Tail},
     room::{
         Followed,
         entry::{By, Changed, Entry, Origin},
@@ -109,4 +109,63 @@ async fn nothing_is_read_in_a_while_when_the_pushes_have_come() {
     assert_eq!(versions(&mut room), [2, 3]);
     room.pass(AGAIN);
     assert!(room.log_reads.is_empty(), "{:?}", room.log_reads);
+}
+
+#[tokio::test]
+async fn a_log_that_ends_beyond_what_was_told_is_read() {
+    let [two, three] = [2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let top = |offset| Command::Top(Some(place(offset).position));
+    room.apply(Command::Top(None));
+    room.apply(pushed(1, 1, &two, &three));
+    room.take_told();
+    room.apply(top(1));
+    assert!(room.log_reads.is_empty(), "all was told");
+    room.apply(top(2));
+    assert_eq!(room.log_reads, [1]);
+}
+
+#[tokio::test]
+async fn a_log_that_is_another_one_is_read_and_members_are_told_to_reload() {
+    let [two, three] = [2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    room.apply(pushed(1, 1, &two, &three));
+    room.take_told();
+    let other = Position {
+        epoch: "other".into(),
+        offset: 1,
+    };
+    room.apply(Command::Top(Some(other.clone())));
+    assert_eq!(room.log_reads, [1]);
+    room.apply(Command::Tail(Ok(Tail {
+        top: Some(other),
+        began: None,
+        entries: Vec::new(),
+    })));
+    let told = room.take_told();
+    assert!(
+        matches!(told[0].0, ServerEvent::RoomResync { .. }),
+        "{told:?}"
+    );
+}
+
+/// Logs are not kept for ever: in a room where nothing had happened for hours, the next event told everybody to reload.
+#[tokio::test]
+async fn a_log_that_is_not_kept_any_more_goes_on_under_another_epoch() {
+    let [two, three, four, five] = [2, 3, 4, 5].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    room.apply(pushed(1, 1, &two, &three));
+    // It was asked before the first entry came.
+    room.apply(Command::Top(None));
+    room.apply(pushed(2, 2, &three, &four));
+    assert_eq!(versions(&mut room), [3, 4]);
+    for _ in 0..2 {
+        room.apply(Command::Top(None));
+    }
+    let Command::Logged(mut next) = pushed(3, 1, &four, &five) else {
+        panic!("an entry");
+    };
+    next.place.position.epoch = "other".into();
+    room.apply(Command::Logged(next));
+    assert_eq!(versions(&mut room), [5]);
 }

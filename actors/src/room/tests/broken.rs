@@ -108,3 +108,14 @@ async fn nothing_is_said_of_presence_where_there_is_none_or_nobody_to_hear_it() 
         assert!(room.of_cluster.is_empty(), "{:?}", room.of_cluster);
     }
 }
+
+#[tokio::test]
+async fn a_backplane_that_has_forgotten_who_is_here_is_told_again() {
+    let mut room = TestRoom::following();
+    room.apply(Command::Emptied);
+    let said = std::mem::take(&mut room.of_cluster);
+    assert!(
+        matches!(&said[..], [Effect::AllHere(here)] if here.len() == 1),
+        "{said:?}"
+    );
+}
