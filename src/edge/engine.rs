@@ -46,6 +46,9 @@ use super::{
 use crate::{auth::Auth, config::OnExpiry, telemetry::metrics};
 use connection::Connection;
 
+/// Names a new session that polls, for load balancers: they see heads of answers, and not what is in them.
+const SID_HEADER: &str = "X-Engine-Sid";
+
 /// What the transports keep to.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)] // Each is a key of `config/default.toml`, by the same name.
@@ -226,7 +229,8 @@ impl Request {
             return busy("limit");
         }
         let (connection, upgraded) = Connection::open(context, Transport::Polling);
-        let answer = polling::payload(&connection, &connection.outbox.take(usize::MAX));
+        let mut answer = polling::payload(&connection, &connection.outbox.take(usize::MAX));
+        answer.headers_mut().insert(SID_HEADER, connection.sid());
         tokio::spawn(task::run_polling(connection, upgraded, place.flatten()));
         answer
     }

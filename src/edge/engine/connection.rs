@@ -22,6 +22,7 @@ use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
 };
+use warp::http::HeaderValue;
 
 use super::{Context, packets::Packets};
 use crate::edge::{
@@ -119,6 +120,11 @@ impl Connection {
             max_payload: settings.max_payload,
         };
         handshake.encode()
+    }
+
+    /// The secret, for the head of an answer.
+    pub(super) fn sid(&self) -> HeaderValue {
+        HeaderValue::try_from(self.sid.to_string()).expect("it is base64url")
     }
 
     pub(super) fn context(&self) -> &Context {
