@@ -40,9 +40,11 @@ export class Page {
   }
 }
 
-/** What of a task events tell (not the time of the last change). */
+/** What of a task events tell (not the time of the last change); a field that is cleared is as one that is not there. */
 export const shown = (tasks) =>
-  [...tasks].map(({ updatedAt, ...task }) => task).sort((a, b) => a._id.localeCompare(b._id));
+  [...tasks]
+    .map(({ updatedAt, ...task }) => Object.fromEntries(Object.entries(task).filter(([, value]) => value !== null)))
+    .sort((a, b) => a._id.localeCompare(b._id));
 
 /** A name that all clients share for a task or message event. */
 export const nameOf = ({ event, data }) => {

@@ -11,7 +11,7 @@ export class Gate {
   #isRefusing = false;
   #isHolding = false;
   #isSwallowing = false;
-  #delay = 0;
+  #delay = { up: 0, down: 0 };
 
   /** To a server on a port of loopback. */
   static async to(port) {
@@ -27,9 +27,9 @@ export class Gate {
     return `redis://127.0.0.1:${this.#server.address().port}`;
   }
 
-  /** Each answer and each push comes so many milliseconds later. */
-  delay(milliseconds) {
-    this.#delay = milliseconds;
+  /** What the node says reaches Redis, and what Redis says the node, so many milliseconds later. */
+  delay({ up = 0, down = 0 }) {
+    this.#delay = { up, down };
   }
 
   /** Nothing passes, in either direction, until `open()`; then all that has waited does. */
@@ -73,8 +73,8 @@ export class Gate {
     const link = { hasLost: false };
     const loses = () => this.#isSwallowing && (link.hasLost = true);
     const lanes = [
-      this.#lane(node, redis, { delay: () => 0, loses }),
-      this.#lane(redis, node, { delay: () => this.#delay, loses: () => false }),
+      this.#lane(node, redis, { delay: () => this.#delay.up, loses }),
+      this.#lane(redis, node, { delay: () => this.#delay.down, loses: () => false }),
     ];
     Object.assign(link, {
       flush: () => lanes.forEach((lane) => lane()),

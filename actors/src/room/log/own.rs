@@ -120,13 +120,26 @@ impl RoomState {
             // What has become of the task since was told whole.
             Ok(Appended::Late) => {
                 if let Some(own) = log.own.remove(place) {
-                    self.effects.push(Effect::Answer(own.reply, own.answer));
+                    let answer = own.answer.map(|done| self.no_older_than_told(done));
+                    self.effects.push(Effect::Answer(own.reply, answer));
                 }
             }
             Err(error) => {
                 tracing::debug!(room = %self.key, %error, "an entry is told here alone");
                 self.tell_own_here(now);
             }
+        }
+    }
+
+    /// Who was told a later version already is not to go back to this one.
+    fn no_older_than_told(&self, done: Done) -> Done {
+        match done {
+            Done::Task(task) => {
+                let told = self.ledger.told.present(task.id);
+                let later = told.filter(|told| told.version > task.version);
+                Done::Task(later.unwrap_or(task))
+            }
+            done => done,
         }
     }
 
