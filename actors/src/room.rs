@@ -8,6 +8,7 @@
 mod access;
 mod actor;
 mod admission;
+mod alone;
 mod announcement;
 mod attendance;
 mod cell;

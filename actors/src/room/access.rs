@@ -51,6 +51,8 @@ pub(crate) struct Access {
     begun: u64,
     /// The read that is under way, and when it began.
     reading: Option<(u64, Instant)>,
+    /// When the last one began.
+    began_at: Option<Instant>,
     /// The last read has failed.
     is_cut_off: bool,
     /// Reads up to this number began before memberships changed: they do not count.
@@ -72,6 +74,7 @@ impl Access {
             known: None,
             begun: 0,
             reading: None,
+            began_at: None,
             is_cut_off: false,
             void: 0,
         }
@@ -112,6 +115,7 @@ impl Access {
         }
         self.begun = read;
         self.reading = Some((read, now));
+        self.began_at = Some(now);
         true
     }
 
@@ -143,6 +147,16 @@ impl Access {
     /// Whether memberships cannot be read just now, or not soon, and the user was granted this by the last that were.
     pub(crate) fn was_granted(&self, user: UserId, need: Need, now: Instant) -> bool {
         (self.is_cut_off || self.reads_slowly(now)) && self.could(user, need)
+    }
+
+    /// Whether anything is known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// When the last read began, if there was any; `None` while one is under way.
+    pub(crate) fn last_read(&self) -> Option<Option<Instant>> {
+        self.reading.is_none().then_some(self.began_at)
     }
 
     /// Whether the user was granted this by what was read last.

@@ -128,6 +128,8 @@ pub(crate) struct RoomState {
     pub(super) awaiting: Vec<(u64, oneshot::Sender<()>)>,
     /// When memberships are read again after a read has failed.
     pub(super) read_again_at: Option<Instant>,
+    /// Since when memberships are read by the clock, while the backplane is away.
+    pub(super) alone_from: Option<Instant>,
     pub(super) last_used: Instant,
     pub(super) effects: Vec<Effect>,
 }
@@ -149,6 +151,7 @@ impl RoomState {
             parked: VecDeque::new(),
             awaiting: Vec::new(),
             read_again_at: None,
+            alone_from: (log == Some(false)).then_some(now),
             last_used: now,
             effects: Vec::new(),
             settings,
@@ -223,9 +226,7 @@ impl RoomState {
                 self.log_as(id, Entry::Shared(shared), reply, Ok(Done::Plain), now);
             }
             RoomMessage::MembershipChanged(done) => {
-                let read = self.access.invalidate();
-                self.awaiting.push((read, done));
-                self.read_membership(read, now);
+                self.reread_memberships(done, now);
             }
             RoomMessage::UserChanged(user) => self.presence.rename(user),
             RoomMessage::Elsewhere(task, seen, id) => self.look_elsewhere(task, seen, id, now),
@@ -242,6 +243,7 @@ impl RoomState {
         if self.read_again_at.take_if(|at| *at <= now).is_some() {
             self.read_membership(self.access.next_read(), now);
         }
+        self.reread_by_clock(now);
         self.let_type(now);
         self.tell_gone(now);
         self.tell_crowd(now);
@@ -261,6 +263,7 @@ impl RoomState {
             self.typing.next_deadline(),
             self.ledger.told.next_deadline(),
             self.read_again_at,
+            self.rereads_at(),
             self.types_by(),
             self.ledger.log.next_deadline(),
             self.ledger

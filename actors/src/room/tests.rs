@@ -1,5 +1,6 @@
 //! The rules of a room, by its state alone.
 
+mod alone;
 mod announcement;
 mod attendance;
 mod away;

@@ -7,6 +7,7 @@ use super::{AGAIN, Following, Link, Payload};
 use crate::{
     backplane::{BackplaneError, EntryId, Logged, Place, Position, Tail},
     room::{
+        alone,
         effect::{Audience, Effect},
         entry::Entry,
         message::RoomMessage,
@@ -271,11 +272,14 @@ impl RoomState {
         }
         if is_up {
             log.link = Link::Up;
+            self.alone_from = None;
+            self.doubt_memberships(now);
             self.catch_up(now);
             self.say_present();
         } else {
             log.link = Link::Down;
             log.is_reading = false;
+            self.alone_from = Some(alone::begins_at(self.key, now));
             self.tell_own_here(now);
             if self.ledger.log.following == Following::Beginning {
                 let away = BackplaneError::Away("it is gone".into());
