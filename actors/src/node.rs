@@ -184,7 +184,7 @@ impl Session {
 /// A node of the engine. Clones are the same node.
 #[derive(Clone)]
 pub struct Node {
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Node {

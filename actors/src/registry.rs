@@ -8,6 +8,8 @@ mod actor;
 mod away;
 mod rename;
 mod root;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{
     Arc, OnceLock,
@@ -178,8 +180,8 @@ impl Registry {
 
     /// Takes an idle room out, unless somebody holds its address or has sent it something; then it may stop.
     pub(crate) fn retire(&self, room: &RoomRef) -> bool {
-        // The table's and the actor's (which has a second one for its calls to the store).
-        const HELD_WHEN_IDLE: usize = 3;
+        // The table's and the actor's (which has one each for its calls to the store and to the log).
+        const HELD_WHEN_IDLE: usize = 4;
         self.rooms
             .remove_if(&room.key, |_, held| {
                 Arc::strong_count(held) <= HELD_WHEN_IDLE && held.is_quiet()

@@ -109,10 +109,14 @@ impl Actor for RoomActor {
                 state.forget_tick();
                 state.apply(Command::Tick);
                 let is_idle = state.room.state().is_idle(Instant::now());
-                if is_idle && state.registry.retire(&state.room) {
-                    state.log.unfollow();
-                    myself.stop(None);
-                    return Ok(());
+                if is_idle {
+                    if state.registry.retire(&state.room) {
+                        state.log.unfollow();
+                        myself.stop(None);
+                        return Ok(());
+                    }
+                    // Somebody has just got its address, and is about to use it.
+                    state.room.state().keep(Instant::now());
                 }
             }
         }

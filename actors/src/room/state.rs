@@ -289,6 +289,11 @@ impl RoomState {
         self.is_empty() && self.last_used + IDLE <= now
     }
 
+    /// Somebody still needs the room.
+    pub(crate) fn keep(&mut self, now: Instant) {
+        self.last_used = now;
+    }
+
     fn is_empty(&self) -> bool {
         self.members.is_empty()
             && self.presence.is_empty()
