@@ -29,12 +29,16 @@ use crate::{
 
 pub(crate) use actor::ClusterActor;
 use asked::Asked;
+pub(crate) use nodes::End;
 use nodes::Nodes;
 pub(crate) use word::{NodeSays, PeerRequest, RoomSays};
 use word::{NodeWord, RoomWord};
 
 /// How long the end waits for the backplane.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long the end waits for what is under way.
+pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long other nodes have for what they are asked for: the contract's.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);

@@ -18,11 +18,11 @@ use ractor::ActorRef;
 pub use rest::{Caller, Echo, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     backplane::{Answer, EntryId},
-    cluster::{Cluster, Joined, NodeSays, PeerRequest},
+    cluster::{Cluster, Joined, NodeSays, PeerRequest, SETTLES_WITHIN},
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
@@ -226,10 +226,20 @@ impl Node {
 
     /// Stops every actor. Sessions are to be closed before.
     pub async fn stop(&self) {
+        let Some(cluster) = self.registry.cluster() else {
+            return self.registry.stop().await;
+        };
+        let settled = self.registry.settle();
+        let is_settled = timeout(SETTLES_WITHIN, settled).await.is_ok();
         self.registry.stop().await;
-        // When nothing of it says any more that it is alive.
-        if let Some(cluster) = self.registry.cluster() {
+        // When nothing of it says any more that it is alive. One that has not told everything is lost to the others: they
+        // find out what that was.
+        if is_settled {
             cluster.leave().await;
+        } else {
+            tracing::warn!(
+                "not everything could be told to the other nodes: their clients are to reload"
+            );
         }
     }
 

@@ -141,6 +141,11 @@ impl Registry {
         self.to_each(&self.rooms(|_| true), RoomMessage::Resync)
     }
 
+    /// Returns when nothing is under way any more that other nodes are to be told of.
+    pub(crate) fn settle(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.to_each(&self.rooms(|_| true), RoomMessage::Settle)
+    }
+
     /// Sends these rooms something that each confirms, all at once; what is returned ends when all have.
     pub(crate) fn to_each(
         &self,

@@ -1,5 +1,5 @@
-//! The cluster's actor: it hands what comes from other nodes to the rooms here, says that this node is alive while it has
-//! sessions and somebody hears it, and notices who is not any more.
+//! The cluster's actor: it hands what comes from other nodes to the rooms here, says that this node is alive while anybody is
+//! connected to any node and somebody hears it, and notices who is not any more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Cluster,
     checks::Checks,
-    nodes::BEAT,
+    nodes::{BEAT, End},
     word::{NodeSays, NodeWord, PeerRequest, RoomWord},
 };
 use crate::{
@@ -45,6 +45,7 @@ pub(crate) struct ClusterState {
     reading: tokio::task::JoinHandle<()>,
     /// When this node said last that it is alive, and with how many sessions.
     said: Option<(Instant, usize)>,
+    looked_at: Instant,
     checks: Checks,
 }
 
@@ -80,6 +81,7 @@ impl Actor for ClusterActor {
             cluster,
             reading,
             said: None,
+            looked_at: Instant::now(),
             checks: Checks::new(Instant::now()),
         })
     }
@@ -97,7 +99,7 @@ impl Actor for ClusterActor {
                 state.check_positions(&myself, Instant::now());
             }
             ClusterMessage::Tops(rooms, tops) => state.take_tops(&rooms, tops),
-            ClusterMessage::Gone(node) => state.gone(node),
+            ClusterMessage::Gone(node) => state.gone(node, End::Bye),
         }
         Ok(())
     }
@@ -158,13 +160,14 @@ impl ClusterState {
         }
         let now = Instant::now();
         let heard = self.cluster.nodes.lock().hear(&word, now);
-        for node in heard.gone {
-            if word.says == NodeSays::Bye {
-                // Its users may be on their way to another node.
-                let grace = self.registry.settings().presence_grace;
-                myself.send_after(grace, move || ClusterMessage::Gone(node));
-            } else {
-                self.gone(node);
+        for (node, end) in heard.gone {
+            match end {
+                End::Bye => {
+                    // Its users may be on their way to another node.
+                    let grace = self.registry.settings().presence_grace;
+                    myself.send_after(grace, move || ClusterMessage::Gone(node));
+                }
+                End::Lost => self.gone(node, end),
             }
         }
         if heard.wants_answer {
@@ -199,19 +202,26 @@ impl ClusterState {
     }
 
     fn look(&mut self, now: Instant) {
+        let looked_at = std::mem::replace(&mut self.looked_at, now);
         if !self.cluster.is_up() {
             return;
         }
-        let dead = self.cluster.nodes.lock().take_dead(now);
-        for node in dead {
-            tracing::warn!(%node, "another node is silent: its users have left");
-            self.gone(node);
+        // This node was the one that was silent: what the others have said meanwhile is on its way.
+        if looked_at + BEAT <= now {
+            self.cluster.nodes.lock().excuse(now);
         }
         let sessions = self.registry.session_count();
+        let dead = self.cluster.nodes.lock().take_dead(sessions, now);
+        for node in dead {
+            tracing::warn!(%node, "another node is silent: its users have left");
+            self.gone(node, End::Lost);
+        }
         let is_due = self
-            .said
-            .is_none_or(|(at, said)| at + BEAT <= now && (sessions > 0 || said > 0));
-        if is_due && !self.cluster.nodes.lock().is_alone() {
+            .cluster
+            .nodes
+            .lock()
+            .want_word(self.said, sessions, now);
+        if is_due {
             self.say_alive(now);
         }
     }
@@ -250,8 +260,8 @@ impl ClusterState {
         self.cluster.say(NodeSays::Alive(sessions));
     }
 
-    fn gone(&self, node: NodeId) {
+    fn gone(&self, node: NodeId, end: End) {
         self.cluster.asked.lock().gone(node);
-        self.give_all(|| Command::NodeGone(node));
+        self.give_all(|| Command::NodeGone(node, end));
     }
 }

@@ -1,5 +1,7 @@
-//! Which other nodes there are, by what they say: a node with sessions that falls silent is dead, and so are its users'
-//! presences. Kept by a clock that only goes forward, and not while the backplane is away: then nobody is heard.
+//! Which other nodes there are, by what they say. While anybody is connected to any of them, all say that they are alive:
+//! also a node without sessions may have stored something for those of others. One that falls silent then is dead, and so
+//! are its users' presences. Kept by a clock that only goes forward, and not while the backplane is away: then nobody is
+//! heard.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,14 +22,27 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(9);
 struct Peer {
     name: String,
     heard: Instant,
-    /// It has sessions, and so says regularly that it is alive.
-    is_watched: bool,
+    /// As it has said last.
+    sessions: usize,
 }
 
 /// The other nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Nodes {
     peers: HashMap<NodeId, Peer>,
+    /// Since when somebody is connected to some node, as was seen at the last look.
+    busy_since: Option<Instant>,
+    /// The names of those that fell silent. They may have gone on by themselves, until they start again.
+    silent: HashMap<NodeId, String>,
+}
+
+/// How a node has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It has said so, and left nothing untold.
+    Bye,
+    /// Nobody knows what it has stored last.
+    Lost,
 }
 
 /// What a word of another node means here.
@@ -36,33 +51,39 @@ pub(crate) struct Heard {
     /// It wants to hear that this node is alive.
     pub(crate) wants_answer: bool,
     /// These nodes are gone.
-    pub(crate) gone: Vec<NodeId>,
+    pub(crate) gone: Vec<(NodeId, End)>,
 }
 
 impl Nodes {
     /// A node has said something.
     pub(crate) fn hear(&mut self, word: &NodeWord, now: Instant) -> Heard {
         let mut heard = Heard::default();
+        self.silent.remove(&word.by);
         if word.says == NodeSays::Bye {
             self.peers.remove(&word.by);
-            heard.gone.push(word.by);
+            heard.gone.push((word.by, End::Bye));
             return heard;
         }
-        let is_new = !self.peers.contains_key(&word.by);
+        let known = self.peers.get(&word.by);
+        let is_new = known.is_none_or(|peer| peer.name != word.name);
         if is_new {
             // It has started again, and the one before it has no end of its own.
             let former = self.peers.extract_if(|_, peer| peer.name == word.name);
-            heard.gone.extend(former.map(|(id, _)| id));
+            let former = former.map(|(id, _)| id);
+            let silent = self.silent.extract_if(|_, name| *name == word.name);
+            let all = former.chain(silent.map(|(id, _)| id));
+            heard.gone.extend(all.map(|id| (id, End::Lost)));
         }
         heard.wants_answer = is_new || word.says == NodeSays::Hello;
         let peer = self.peers.entry(word.by).or_insert_with(|| Peer {
-            name: word.name.clone(),
+            name: String::new(),
             heard: now,
-            is_watched: false,
+            sessions: 0,
         });
         peer.heard = now;
+        peer.name.clone_from(&word.name);
         if let NodeSays::Alive(sessions) = word.says {
-            peer.is_watched = sessions > 0;
+            peer.sessions = sessions;
         }
         heard
     }
@@ -72,16 +93,42 @@ impl Nodes {
         self.peers.entry(node).or_insert_with(|| Peer {
             name: String::new(),
             heard: now,
-            is_watched: true,
+            sessions: 1,
         });
     }
 
-    /// Takes out the nodes that are silent.
-    pub(crate) fn take_dead(&mut self, now: Instant) -> Vec<NodeId> {
-        self.peers
-            .extract_if(|_, peer| peer.is_watched && peer.heard + DEAD_AFTER <= now)
-            .map(|(id, _)| id)
-            .collect()
+    /// Whether anybody is connected to any node, where this one has so many sessions: then all say that they are alive.
+    pub(crate) fn is_busy(&self, sessions: usize) -> bool {
+        sessions > 0 || self.peers.values().any(|peer| peer.sessions > 0)
+    }
+
+    /// Takes out the nodes that are silent and should not be, where this one has so many sessions.
+    pub(crate) fn take_dead(&mut self, sessions: usize, now: Instant) -> Vec<NodeId> {
+        if !self.is_busy(sessions) {
+            self.busy_since = None;
+            return Vec::new();
+        }
+        let since = *self.busy_since.get_or_insert(now);
+        let dead: Vec<_> = self
+            .peers
+            .extract_if(|_, peer| peer.heard.max(since) + DEAD_AFTER <= now)
+            .collect();
+        let named = dead.iter().filter(|(_, peer)| !peer.name.is_empty());
+        let silent = named.map(|(id, peer)| (*id, peer.name.clone()));
+        self.silent.extend(silent);
+        dead.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Whether this node is to say that it is alive, which said so last at this time, with so many sessions, and has so many
+    /// now. That the last session has ended is said once.
+    pub(crate) fn want_word(
+        &self,
+        said: Option<(Instant, usize)>,
+        sessions: usize,
+        now: Instant,
+    ) -> bool {
+        let is_wanted = |said| self.is_busy(sessions) || said > 0;
+        !self.is_alone() && said.is_none_or(|(at, said)| at + BEAT <= now && is_wanted(said))
     }
 
     /// The backplane is back: whoever is alive has time to say so.
@@ -96,10 +143,11 @@ impl Nodes {
         self.peers.keys().copied().collect()
     }
 
-    /// These say nothing. Who has no sessions need not: it is known again when it does.
+    /// These say nothing. While nobody is connected to any node they need not: they are known again when they do.
     pub(crate) fn forget_idle(&mut self, silent: &HashSet<NodeId>) {
-        self.peers
-            .retain(|id, peer| peer.is_watched || !silent.contains(id));
+        if self.busy_since.is_none() {
+            self.peers.retain(|id, _| !silent.contains(id));
+        }
     }
 
     /// Whether there is anybody to hear this one.
@@ -121,42 +169,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_node_with_sessions_that_falls_silent_is_dead() {
+    async fn a_node_that_falls_silent_while_it_has_sessions_is_dead() {
         let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        assert!(
-            nodes
-                .hear(&word(node, "a", NodeSays::Alive(3)), now)
-                .wants_answer
-        );
-        assert!(
-            !nodes
-                .hear(&word(node, "a", NodeSays::Alive(3)), now + BEAT)
-                .wants_answer
-        );
-        assert!(nodes.take_dead(now + DEAD_AFTER).is_empty());
-        assert_eq!(nodes.take_dead(now + BEAT + DEAD_AFTER), [node]);
+        let alive = word(node, "a", NodeSays::Alive(3));
+        assert!(nodes.hear(&alive, now).wants_answer);
+        assert!(nodes.take_dead(0, now).is_empty());
+        assert!(!nodes.hear(&alive, now + BEAT).wants_answer);
+        assert!(nodes.take_dead(0, now + DEAD_AFTER).is_empty());
+        assert_eq!(nodes.take_dead(0, now + BEAT + DEAD_AFTER), [node]);
         assert!(nodes.is_alone());
     }
 
     #[tokio::test]
-    async fn a_node_without_sessions_may_be_silent() {
+    async fn where_nobody_is_connected_to_any_node_all_may_be_silent() {
         let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
         nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
         nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
-        assert!(nodes.take_dead(now + DEAD_AFTER * 100).is_empty());
+        assert!(!nodes.is_busy(0));
+        assert!(nodes.take_dead(0, now + DEAD_AFTER * 100).is_empty());
         assert!(!nodes.is_alone());
     }
 
+    /// It may have stored something by REST for those who are connected to others.
     #[tokio::test]
-    async fn who_is_silent_and_has_no_sessions_is_not_asked_again() {
+    async fn a_node_without_sessions_that_falls_silent_while_others_have_some_is_dead() {
+        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
+        nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
+        let later = now + DEAD_AFTER * 100;
+        assert!(nodes.is_busy(1));
+        assert!(
+            nodes.take_dead(1, later).is_empty(),
+            "it has just become its turn to speak"
+        );
+        assert!(nodes.take_dead(1, later + BEAT).is_empty());
+        assert_eq!(nodes.take_dead(1, later + DEAD_AFTER), [node]);
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_while_nobody_is_connected_is_not_asked_again() {
         let (mut nodes, now) = (Nodes::default(), Instant::now());
-        let [idle, busy] = [(); 2].map(|()| NodeId::random());
-        nodes.hear(&word(idle, "a", NodeSays::Alive(0)), now);
-        nodes.hear(&word(busy, "b", NodeSays::Alive(1)), now);
-        nodes.forget_idle(&nodes.all());
-        assert_eq!(nodes.all(), HashSet::from([busy]));
-        nodes.hear(&word(idle, "a", NodeSays::Alive(0)), now);
-        assert_eq!(nodes.all(), HashSet::from([idle, busy]));
+        let [one, other] = [(); 2].map(|()| NodeId::random());
+        nodes.hear(&word(one, "a", NodeSays::Alive(0)), now);
+        nodes.hear(&word(other, "b", NodeSays::Alive(0)), now);
+        nodes.forget_idle(&[one].into());
+        assert_eq!(nodes.all(), HashSet::from([other]));
+        nodes.hear(&word(one, "a", NodeSays::Alive(0)), now);
+        assert_eq!(nodes.all(), HashSet::from([one, other]));
+        // Who should say something is dead before long, or says it.
+        nodes.take_dead(1, now);
+        nodes.forget_idle(&[one].into());
+        assert_eq!(nodes.all(), HashSet::from([one, other]));
     }
 
     #[tokio::test]
@@ -166,19 +228,69 @@ mod tests {
         nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
         nodes.hear(&word(other, "b", NodeSays::Alive(1)), now);
         let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
-        assert_eq!(heard.gone, [old]);
+        assert_eq!(heard.gone, [(old, End::Lost)]);
         assert!(heard.wants_answer);
         let heard = nodes.hear(&word(other, "b", NodeSays::Bye), now);
-        assert_eq!(heard.gone, [other]);
-        assert!(nodes.take_dead(now + DEAD_AFTER * 2).is_empty());
+        assert_eq!(heard.gone, [(other, End::Bye)]);
+        assert!(nodes.take_dead(0, now + DEAD_AFTER * 2).is_empty());
+    }
+
+    /// It was heard first by what it had said of a room.
+    #[tokio::test]
+    async fn a_node_whose_name_was_not_known_ends_the_one_before_it_too() {
+        let (mut nodes, now) = (Nodes::default(), Instant::now());
+        let [old, new] = [(); 2].map(|()| NodeId::random());
+        nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
+        nodes.suspect(new, now);
+        let heard = nodes.hear(&word(new, "a", NodeSays::Alive(1)), now);
+        assert_eq!(heard.gone, [(old, End::Lost)]);
+        assert!(heard.wants_answer);
+    }
+
+    /// Cut off from the backplane, it had gone on for a while, and nobody heard of what it stored then.
+    #[tokio::test]
+    async fn a_node_that_was_taken_as_dead_is_lost_once_more_when_it_starts_again() {
+        let (mut nodes, now) = (Nodes::default(), Instant::now());
+        let [old, new] = [(); 2].map(|()| NodeId::random());
+        nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
+        nodes.take_dead(0, now);
+        assert_eq!(nodes.take_dead(0, now + DEAD_AFTER), [old]);
+        let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
+        assert_eq!(heard.gone, [(old, End::Lost)]);
+        assert!(
+            nodes
+                .hear(&word(new, "a", NodeSays::Hello), now)
+                .gone
+                .is_empty()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_node_says_that_it_is_alive_while_anybody_is_connected_to_any_and_somebody_hears_it()
+    {
+        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
+        let (lately, before) = (Some((now, 0)), Some((now, 2)));
+        let then = now + BEAT;
+        assert!(!nodes.want_word(before, 2, then), "nobody hears it");
+        nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
+        assert!(!nodes.want_word(lately, 0, then), "nobody is connected");
+        assert!(nodes.want_word(lately, 1, then));
+        assert!(!nodes.want_word(lately, 1, now), "it has just said so");
+        assert!(
+            nodes.want_word(before, 0, then),
+            "its last session has ended"
+        );
+        nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
+        assert!(nodes.want_word(lately, 0, then), "others wait for it");
     }
 
     #[tokio::test]
     async fn nobody_dies_of_a_backplane_that_was_away() {
         let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
         nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
+        nodes.take_dead(0, now);
         nodes.excuse(now + DEAD_AFTER);
-        assert!(nodes.take_dead(now + DEAD_AFTER).is_empty());
-        assert_eq!(nodes.take_dead(now + DEAD_AFTER * 2), [node]);
+        assert!(nodes.take_dead(0, now + DEAD_AFTER).is_empty());
+        assert_eq!(nodes.take_dead(0, now + DEAD_AFTER * 2), [node]);
     }
 }

@@ -44,9 +44,9 @@ pub(crate) struct NodeWord {
 /// What is said to all nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum NodeSays {
-    /// It has come, or is back: whoever has sessions answers that it is alive.
+    /// It has come, or is back: everybody answers that they are alive.
     Hello,
-    /// It is alive, and has this many sessions; with none, it says so once.
+    /// It is alive, and has this many sessions. With none it need not say so, unless others have some.
     Alive(usize),
     /// It ends.
     Bye,

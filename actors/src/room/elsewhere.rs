@@ -7,7 +7,10 @@ use super::{
     effect::{Audience, Effect},
     state::RoomState,
 };
-use crate::{cluster::RoomSays, id::NodeId};
+use crate::{
+    cluster::{End, RoomSays},
+    id::NodeId,
+};
 
 impl RoomState {
     /// Another node says something of the room.
@@ -58,8 +61,8 @@ impl RoomState {
         }
     }
 
-    /// Another node is gone, and its users with it.
-    pub(super) fn take_node_gone(&mut self, node: NodeId, now: Instant) {
+    /// Another node is gone, and its users with it. What it may have stored last and told nobody is to be found out.
+    pub(super) fn take_node_gone(&mut self, node: NodeId, end: End, now: Instant) {
         let users = self.presence.on_node(node);
         for user in &users {
             if self.presence.leave_elsewhere(node, *user) {
@@ -68,6 +71,10 @@ impl RoomState {
         }
         if !users.is_empty() {
             self.effects.push(Effect::Forget(node, users));
+        }
+        if end == End::Lost && !self.members.is_empty() {
+            self.doubt_memberships(now);
+            self.resync();
         }
     }
 

@@ -129,6 +129,8 @@ pub(crate) enum RoomMessage {
     UserChanged(Arc<UserBrief>),
     /// Memberships have changed: read them anew, and let nobody stay who is none any more.
     MembershipChanged(oneshot::Sender<()>),
+    /// Say so when nothing is under way any more that other nodes are to be told of.
+    Settle(oneshot::Sender<()>),
     /// What the room belongs to is gone: let nobody stay.
     Close(oneshot::Sender<()>),
 }

@@ -33,6 +33,7 @@ impl RoomState {
         self.access.succeed(&broken.access);
         self.ledger = broken.ledger;
         self.alone_from = broken.alone_from;
+        self.settling = broken.settling;
         self.ledger.pipeline.drop_unsent();
         let were_here: Vec<_> = broken.presence.here().collect();
         self.presence.succeed(broken.presence);

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     backplane::{Appended, BackplaneError, EntryId, Logged, Position, Tail},
-    cluster::RoomSays,
+    cluster::{End, RoomSays},
     id::NodeId,
     key::RoomKey,
     node::{Refusal, Settings},
@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Another node says something of the room.
     Word(NodeId, RoomSays),
     /// Another node is gone.
-    NodeGone(NodeId),
+    NodeGone(NodeId, End),
     /// Something may be due.
     Tick,
     /// Breaks the room, for tests of supervision.
@@ -128,6 +128,8 @@ pub(crate) struct RoomState {
     pub(super) awaiting: Vec<(u64, oneshot::Sender<()>)>,
     /// When memberships are read again after a read has failed.
     pub(super) read_again_at: Option<Instant>,
+    /// Who waits for nothing to be under way any more.
+    pub(super) settling: Vec<oneshot::Sender<()>>,
     /// Since when memberships are read by the clock, while the backplane is away.
     pub(super) alone_from: Option<Instant>,
     pub(super) last_used: Instant,
@@ -150,6 +152,7 @@ impl RoomState {
             },
             parked: VecDeque::new(),
             awaiting: Vec::new(),
+            settling: Vec::new(),
             read_again_at: None,
             alone_from: (log == Some(false)).then_some(now),
             last_used: now,
@@ -188,11 +191,12 @@ impl RoomState {
             Command::Emptied => self.say_present(),
             Command::Link(is_up) => self.take_link(is_up, now),
             Command::Word(node, says) => self.take_word(node, says, now),
-            Command::NodeGone(node) => self.take_node_gone(node, now),
+            Command::NodeGone(node, end) => self.take_node_gone(node, end, now),
             Command::Tick => self.take_due(now),
             #[cfg(feature = "testing")]
             Command::Panic => panic!("a test breaks this room"),
         }
+        self.tell_settled();
         std::mem::take(&mut self.effects)
     }
 
@@ -234,6 +238,7 @@ impl RoomState {
                 self.tell_to_reload();
                 self.effects.push(Effect::Confirm(done));
             }
+            RoomMessage::Settle(done) => self.settling.push(done),
             RoomMessage::Close(done) => self.close(done),
         }
     }
@@ -252,6 +257,14 @@ impl RoomState {
         self.refuse_overdue(now);
         self.append_again(now);
         self.ledger.told.prune(now);
+    }
+
+    /// Tells who waits for it that everything was told to the other nodes.
+    fn tell_settled(&mut self) {
+        if self.ledger.pipeline.is_empty() && self.ledger.log.is_quiet() {
+            let settled = std::mem::take(&mut self.settling).into_iter();
+            self.effects.extend(settled.map(Effect::Confirm));
+        }
     }
 
     /// When [`Command::Tick`] is wanted next.

@@ -7,6 +7,7 @@ mod away;
 mod broken;
 mod given_up;
 mod in_flight;
+mod lost;
 mod membership;
 mod news;
 mod order;
