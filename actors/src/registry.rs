@@ -189,7 +189,12 @@ impl Registry {
         const HELD_WHEN_IDLE: usize = 4;
         self.rooms
             .remove_if(&room.key, |_, held| {
-                Arc::strong_count(held) <= HELD_WHEN_IDLE && held.is_quiet()
+                let is_idle = Arc::strong_count(held) <= HELD_WHEN_IDLE && held.is_quiet();
+                // Before there can be another room of this name, which may follow its log.
+                if let Some(cluster) = self.cluster().filter(|_| is_idle) {
+                    cluster.backplane().unsubscribe(room.key);
+                }
+                is_idle
             })
             .is_some()
     }

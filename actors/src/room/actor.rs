@@ -111,7 +111,6 @@ impl Actor for RoomActor {
                 let is_idle = state.room.state().is_idle(Instant::now());
                 if is_idle {
                     if state.registry.retire(&state.room) {
-                        state.log.unfollow();
                         myself.stop(None);
                         return Ok(());
                     }

@@ -66,6 +66,8 @@ pub(crate) struct Log {
     /// Entries that were told here while the log was away, in their order.
     behind: VecDeque<Append>,
     told_here: ToldHere,
+    /// Something of another node's was told here after what comes after it in the log.
+    is_disordered: bool,
     /// What other nodes have said of who is there while the room began to follow its log.
     pub(super) words: Vec<(NodeId, RoomSays)>,
     /// When something is tried again.
@@ -89,10 +91,13 @@ enum Following {
 struct ToldHere {
     ids: HashSet<EntryId>,
     order: VecDeque<EntryId>,
+    /// Those that have not come from the log yet.
+    coming: HashSet<EntryId>,
 }
 
 impl ToldHere {
     fn insert(&mut self, id: EntryId) {
+        self.coming.insert(id);
         if self.ids.insert(id) {
             self.order.push_back(id);
         }

@@ -114,12 +114,6 @@ impl LogCalls {
         }
     }
 
-    pub(super) fn unfollow(&self) {
-        if let Ok(backplane) = self.backplane() {
-            backplane.unsubscribe(self.room.key);
-        }
-    }
-
     fn backplane(&self) -> Result<Arc<dyn Backplane>, BackplaneError> {
         let cluster = self.registry.cluster();
         cluster

@@ -137,7 +137,7 @@ impl Listener {
         let subscribing = time::timeout(self.options.timeout, sink.subscribe(channels));
         subscribing.await.map_err(too_long)??;
         let mut stream = stream;
-        self.verify(calls.clone(), &mut stream).await?;
+        let before = self.verify(calls.clone(), &mut stream).await?;
         self.connections += 1;
         self.calls.connect(self.connections, calls);
         if std::mem::take(&mut self.is_said) {
@@ -145,25 +145,27 @@ impl Listener {
         }
         // The node may have stopped.
         let _ = self.incoming.send(Incoming::Up);
+        before.iter().for_each(|message| self.hand_on(message));
         Ok((sink, stream))
     }
 
-    /// A message of our own has to come back.
+    /// A message of our own has to come back. What comes before it is for when there is a connection: it may ask for an answer.
     async fn verify(
         &self,
         mut calls: redis::aio::MultiplexedConnection,
         stream: &mut PubSubStream,
-    ) -> RedisResult<()> {
+    ) -> RedisResult<Vec<Msg>> {
         let word = format!("v{:x}", rand::random::<u64>());
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(EVERYBODY).arg(&word);
         let coming_back = async {
             publish.exec_async(&mut calls).await?;
+            let mut before = Vec::new();
             while let Some(message) = stream.next().await {
                 if message.get_payload_bytes() == word.as_bytes() {
-                    return Ok(());
+                    return Ok(before);
                 }
-                self.hand_on(&message);
+                before.push(message);
             }
             Err(cut())
         };

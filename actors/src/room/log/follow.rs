@@ -166,6 +166,8 @@ impl RoomState {
         if self.settle_own(id, now) || self.ledger.log.told_here.contains(id) {
             return;
         }
+        let log = &mut self.ledger.log;
+        log.is_disordered |= !log.told_here.coming.is_empty();
         let entry = payload.map(|payload| serde_json::from_slice::<Entry>(&payload));
         match entry {
             Some(Ok(entry)) => self.deliver(entry, now),
@@ -228,7 +230,6 @@ impl RoomState {
             .first()
             .map(|entry| entry.place.position.offset);
         let is_whole = first.map_or(top.offset <= before, |first| first <= before + 1);
-        let has_missed = !tail.entries.is_empty();
         if is_same && is_whole {
             for entry in tail.entries {
                 self.take_logged(entry, now);
@@ -236,10 +237,6 @@ impl RoomState {
         } else {
             self.lose_track(top);
             self.tell_ahead(now);
-        }
-        // Members here were told what was appended here before what others had appended.
-        if has_missed && !self.ledger.log.behind.is_empty() {
-            self.resync();
         }
         self.append_behind();
         self.release_waiting(now);
@@ -254,7 +251,19 @@ impl RoomState {
         });
         log.following = Following::At(now_at);
         log.has_moved = true;
+        log.told_here.coming.clear();
+        log.is_disordered = false;
         self.resync();
+    }
+
+    /// What was told here has come from the log, or never will. When nothing is still to come, and something else has come
+    /// before it, members here had them in another order than all others.
+    pub(super) fn has_come(&mut self, id: EntryId) {
+        let log = &mut self.ledger.log;
+        let is_last = log.told_here.coming.remove(&id) && log.told_here.coming.is_empty();
+        if is_last && std::mem::take(&mut log.is_disordered) {
+            self.resync();
+        }
     }
 
     /// Everybody here is told to reload.

@@ -152,6 +152,7 @@ impl RoomState {
 
     /// Tells an entry of this node's that has come back; whether it was one is the answer.
     pub(super) fn settle_own(&mut self, id: EntryId, now: Instant) -> bool {
+        self.has_come(id);
         let own = &mut self.ledger.log.own;
         let Some(own) = own
             .iter()
@@ -193,7 +194,10 @@ impl RoomState {
                 log.behind.retain(|append| append.id != id);
                 self.arrive(place, id, None, now);
             }
-            Ok(Appended::Late) => log.behind.retain(|append| append.id != id),
+            Ok(Appended::Late) => {
+                log.behind.retain(|append| append.id != id);
+                self.has_come(id);
+            }
             Ok(Appended::Early(_)) => {
                 // What was told here needs no other's version before it.
                 if let Some(turn) = log

@@ -169,3 +169,56 @@ async fn a_log_that_is_not_kept_any_more_goes_on_under_another_epoch() {
     room.apply(Command::Logged(next));
     assert_eq!(versions(&mut room), [5]);
 }
+
+/// A room that has told its own change alone, and appends it now.
+fn appending() -> (TestRoom, EntryId) {
+    let [one, two] = [1, 2].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    room.apply(Command::Link(false));
+    room.by_page(2, patch(title("2")), Some(&one), &two);
+    assert_eq!(versions(&mut room), [2]);
+    room.apply(Command::Link(true));
+    room.apply(Command::Tail(Ok(Tail {
+        top: None,
+        began: None,
+        entries: Vec::new(),
+    })));
+    let id = room.appended.last().expect("it is appended").id;
+    (room, id)
+}
+
+fn names(room: &mut TestRoom) -> Vec<&'static str> {
+    let told = room.take_told().into_iter();
+    told.map(|(event, _)| event.name()).collect()
+}
+
+/// The other node's came into the log between the look at its end and our own: members here had them the other way round.
+#[tokio::test]
+async fn members_who_were_told_in_another_order_than_the_log_s_are_told_to_reload() {
+    let [seven, eight] = [7, 8].map(|version| task(version, &version.to_string()));
+    let (mut room, id) = appending();
+    room.apply(pushed(1, 1, &seven, &eight));
+    assert_eq!(names(&mut room), ["task:updated"]);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    assert_eq!(names(&mut room), ["room:resync", "room:users"]);
+    room.apply(pushed(2, 3, &seven, &eight));
+    assert_eq!(names(&mut room), ["task:updated"]);
+
+    // The answer overtakes the push.
+    let (mut room, id) = appending();
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    room.apply(pushed(1, 1, &seven, &eight));
+    assert_eq!(
+        names(&mut room),
+        ["task:updated", "room:resync", "room:users"]
+    );
+}
+
+#[tokio::test]
+async fn members_who_were_told_in_the_log_s_order_are_not_told_to_reload() {
+    let [seven, eight] = [7, 8].map(|version| task(version, &version.to_string()));
+    let (mut room, id) = appending();
+    room.apply(Command::Appended(id, Ok(Appended::At(place(1)))));
+    room.apply(pushed(1, 2, &seven, &eight));
+    assert_eq!(names(&mut room), ["task:updated"]);
+}
