@@ -81,7 +81,12 @@ impl Server {
         let store = opened.store();
         let tokens = Tokens::new(&auth::secret(&config)?, &config.auth);
         let auth = Arc::new(Auth::new(tokens, Arc::clone(&store)));
-        let joined = join(&config)?;
+        let host = (config.server.host.as_str(), config.server.port);
+        let listener = TcpListener::bind(host)
+            .await
+            .with_context(|| format!("cannot listen on {}:{}", host.0, host.1))?;
+        let address = listener.local_addr()?;
+        let joined = join(&config, address.port())?;
         let node = Node::start_joined(store, config.engine_settings(), joined).await;
         let watching = if config.mongodb.watch {
             opened.watch(Directory::new(node.clone())).await?
@@ -96,12 +101,6 @@ impl Server {
             cors.clone(),
             config.validation.unknown.into(),
         );
-
-        let host = (config.server.host.as_str(), config.server.port);
-        let listener = TcpListener::bind(host)
-            .await
-            .with_context(|| format!("cannot listen on {}:{}", host.0, host.1))?;
-        let address = listener.local_addr()?;
         let settings = ListenerSettings {
             connections_max: config.limits.connections,
             header_timeout: config.limits.header_timeout,
@@ -185,7 +184,7 @@ impl Server {
 }
 
 /// What joins this node to others, where it is one of several.
-fn join(config: &Config) -> anyhow::Result<Option<Joined>> {
+fn join(config: &Config, port: u16) -> anyhow::Result<Option<Joined>> {
     let Some(options) = config.backplane().context("redis.ca_file cannot be read")? else {
         return Ok(None);
     };
@@ -194,14 +193,14 @@ fn join(config: &Config) -> anyhow::Result<Option<Joined>> {
     Ok(Some(Joined {
         backplane: Arc::new(backplane),
         incoming,
-        name: name(config),
+        name: name(port),
     }))
 }
 
-/// What this node is called among others.
-fn name(config: &Config) -> String {
+/// What this node is called among others: two of one machine have a port each.
+fn name(port: u16) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}", host.trim(), config.server.port)
+    format!("{}:{port}", host.trim())
 }
 
 /// What answers requests: the routes, inside CORS.

@@ -18,7 +18,10 @@ use bytes::Bytes;
 use collabflow_protocol::{id::UserId, model::UserBrief};
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use crate::{
     backplane::{Backplane, BackplaneError, Incoming, Table},
@@ -143,19 +146,24 @@ impl Cluster {
         );
     }
 
-    /// Who is present on which other node.
+    /// Who is present on which other node. One that died when nobody noticed is found to be silent from now on.
     pub(crate) fn present(
-        &self,
+        self: &Arc<Self>,
         room: RoomKey,
     ) -> impl Future<Output = Result<Vec<(NodeId, UserBrief)>, BackplaneError>> + Send + use<> {
-        let (all, own) = (self.backplane.all(Table::Here(room)), self.node);
+        let (all, cluster) = (self.backplane.all(Table::Here(room)), Arc::clone(self));
         async move {
             let marks = all.await?.into_iter().filter_map(|(field, brief)| {
                 let node: NodeId = field.split(' ').next()?.parse().ok()?;
                 let brief = serde_json::from_slice(&brief).ok()?;
-                (node != own).then_some((node, brief))
+                (node != cluster.node).then_some((node, brief))
             });
-            Ok(marks.collect())
+            let marks: Vec<_> = marks.collect();
+            let (mut nodes, now) = (cluster.nodes.lock(), Instant::now());
+            for (node, _) in &marks {
+                nodes.suspect(*node, now);
+            }
+            Ok(marks)
         }
     }
 
