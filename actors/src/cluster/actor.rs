@@ -146,7 +146,7 @@ impl ClusterState {
         };
         if word.by != self.cluster.node {
             let nodes = &self.cluster.nodes;
-            nodes.lock().suspect(word.by, Instant::now());
+            nodes.lock().overhear(word.by, Instant::now());
             self.give(room, Command::Word(word.by, word.says));
         }
     }
@@ -212,9 +212,9 @@ impl ClusterState {
         }
         let sessions = self.registry.session_count();
         let dead = self.cluster.nodes.lock().take_dead(sessions, now);
-        for node in dead {
-            tracing::warn!(%node, "another node is silent: its users have left");
-            self.gone(node, End::Lost);
+        for (node, end) in dead {
+            tracing::warn!(%node, ?end, "another node is silent: its users have left");
+            self.gone(node, end);
         }
         let is_due = self
             .cluster

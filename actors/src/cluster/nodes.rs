@@ -3,6 +3,9 @@
 //! are its users' presences. Kept by a clock that only goes forward, and not while the backplane is away: then nobody is
 //! heard.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -24,6 +27,8 @@ struct Peer {
     heard: Instant,
     /// As it has said last.
     sessions: usize,
+    /// It has said anything at all.
+    has_spoken: bool,
 }
 
 /// The other nodes.
@@ -39,7 +44,7 @@ pub(crate) struct Nodes {
 /// How a node has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It has said so, and left nothing untold.
+    /// It has said so, and left nothing untold; or it was gone before anybody here could hear it.
     Bye,
     /// Nobody knows what it has stored last.
     Lost,
@@ -79,8 +84,10 @@ impl Nodes {
             name: String::new(),
             heard: now,
             sessions: 0,
+            has_spoken: true,
         });
         peer.heard = now;
+        peer.has_spoken = true;
         peer.name.clone_from(&word.name);
         if let NodeSays::Alive(sessions) = word.says {
             peer.sessions = sessions;
@@ -94,7 +101,16 @@ impl Nodes {
             name: String::new(),
             heard: now,
             sessions: 1,
+            has_spoken: false,
         });
+    }
+
+    /// A node has said something of a room.
+    pub(crate) fn overhear(&mut self, node: NodeId, now: Instant) {
+        self.suspect(node, now);
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.has_spoken = true;
+        }
     }
 
     /// Whether anybody is connected to any node, where this one has so many sessions: then all say that they are alive.
@@ -103,7 +119,7 @@ impl Nodes {
     }
 
     /// Takes out the nodes that are silent and should not be, where this one has so many sessions.
-    pub(crate) fn take_dead(&mut self, sessions: usize, now: Instant) -> Vec<NodeId> {
+    pub(crate) fn take_dead(&mut self, sessions: usize, now: Instant) -> Vec<(NodeId, End)> {
         if !self.is_busy(sessions) {
             self.busy_since = None;
             return Vec::new();
@@ -116,7 +132,8 @@ impl Nodes {
         let named = dead.iter().filter(|(_, peer)| !peer.name.is_empty());
         let silent = named.map(|(id, peer)| (*id, peer.name.clone()));
         self.silent.extend(silent);
-        dead.into_iter().map(|(id, _)| id).collect()
+        let end = |peer: &Peer| if peer.has_spoken { End::Lost } else { End::Bye };
+        dead.iter().map(|(id, peer)| (*id, end(peer))).collect()
     }
 
     /// Whether this node is to say that it is alive, which said so last at this time, with so many sessions, and has so many
@@ -153,144 +170,5 @@ impl Nodes {
     /// Whether there is anybody to hear this one.
     pub(crate) fn is_alone(&self) -> bool {
         self.peers.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn word(by: NodeId, name: &str, says: NodeSays) -> NodeWord {
-        NodeWord {
-            by,
-            name: name.into(),
-            says,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_node_that_falls_silent_while_it_has_sessions_is_dead() {
-        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        let alive = word(node, "a", NodeSays::Alive(3));
-        assert!(nodes.hear(&alive, now).wants_answer);
-        assert!(nodes.take_dead(0, now).is_empty());
-        assert!(!nodes.hear(&alive, now + BEAT).wants_answer);
-        assert!(nodes.take_dead(0, now + DEAD_AFTER).is_empty());
-        assert_eq!(nodes.take_dead(0, now + BEAT + DEAD_AFTER), [node]);
-        assert!(nodes.is_alone());
-    }
-
-    #[tokio::test]
-    async fn where_nobody_is_connected_to_any_node_all_may_be_silent() {
-        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
-        nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
-        assert!(!nodes.is_busy(0));
-        assert!(nodes.take_dead(0, now + DEAD_AFTER * 100).is_empty());
-        assert!(!nodes.is_alone());
-    }
-
-    /// It may have stored something by REST for those who are connected to others.
-    #[tokio::test]
-    async fn a_node_without_sessions_that_falls_silent_while_others_have_some_is_dead() {
-        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
-        let later = now + DEAD_AFTER * 100;
-        assert!(nodes.is_busy(1));
-        assert!(
-            nodes.take_dead(1, later).is_empty(),
-            "it has just become its turn to speak"
-        );
-        assert!(nodes.take_dead(1, later + BEAT).is_empty());
-        assert_eq!(nodes.take_dead(1, later + DEAD_AFTER), [node]);
-    }
-
-    #[tokio::test]
-    async fn who_is_silent_while_nobody_is_connected_is_not_asked_again() {
-        let (mut nodes, now) = (Nodes::default(), Instant::now());
-        let [one, other] = [(); 2].map(|()| NodeId::random());
-        nodes.hear(&word(one, "a", NodeSays::Alive(0)), now);
-        nodes.hear(&word(other, "b", NodeSays::Alive(0)), now);
-        nodes.forget_idle(&[one].into());
-        assert_eq!(nodes.all(), HashSet::from([other]));
-        nodes.hear(&word(one, "a", NodeSays::Alive(0)), now);
-        assert_eq!(nodes.all(), HashSet::from([one, other]));
-        // Who should say something is dead before long, or says it.
-        nodes.take_dead(1, now);
-        nodes.forget_idle(&[one].into());
-        assert_eq!(nodes.all(), HashSet::from([one, other]));
-    }
-
-    #[tokio::test]
-    async fn a_node_that_starts_again_under_its_name_ends_the_one_before_it() {
-        let (mut nodes, now) = (Nodes::default(), Instant::now());
-        let [old, new, other] = [(); 3].map(|()| NodeId::random());
-        nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
-        nodes.hear(&word(other, "b", NodeSays::Alive(1)), now);
-        let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
-        assert_eq!(heard.gone, [(old, End::Lost)]);
-        assert!(heard.wants_answer);
-        let heard = nodes.hear(&word(other, "b", NodeSays::Bye), now);
-        assert_eq!(heard.gone, [(other, End::Bye)]);
-        assert!(nodes.take_dead(0, now + DEAD_AFTER * 2).is_empty());
-    }
-
-    /// It was heard first by what it had said of a room.
-    #[tokio::test]
-    async fn a_node_whose_name_was_not_known_ends_the_one_before_it_too() {
-        let (mut nodes, now) = (Nodes::default(), Instant::now());
-        let [old, new] = [(); 2].map(|()| NodeId::random());
-        nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
-        nodes.suspect(new, now);
-        let heard = nodes.hear(&word(new, "a", NodeSays::Alive(1)), now);
-        assert_eq!(heard.gone, [(old, End::Lost)]);
-        assert!(heard.wants_answer);
-    }
-
-    /// Cut off from the backplane, it had gone on for a while, and nobody heard of what it stored then.
-    #[tokio::test]
-    async fn a_node_that_was_taken_as_dead_is_lost_once_more_when_it_starts_again() {
-        let (mut nodes, now) = (Nodes::default(), Instant::now());
-        let [old, new] = [(); 2].map(|()| NodeId::random());
-        nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
-        nodes.take_dead(0, now);
-        assert_eq!(nodes.take_dead(0, now + DEAD_AFTER), [old]);
-        let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
-        assert_eq!(heard.gone, [(old, End::Lost)]);
-        assert!(
-            nodes
-                .hear(&word(new, "a", NodeSays::Hello), now)
-                .gone
-                .is_empty()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_node_says_that_it_is_alive_while_anybody_is_connected_to_any_and_somebody_hears_it()
-    {
-        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        let (lately, before) = (Some((now, 0)), Some((now, 2)));
-        let then = now + BEAT;
-        assert!(!nodes.want_word(before, 2, then), "nobody hears it");
-        nodes.hear(&word(node, "a", NodeSays::Alive(0)), now);
-        assert!(!nodes.want_word(lately, 0, then), "nobody is connected");
-        assert!(nodes.want_word(lately, 1, then));
-        assert!(!nodes.want_word(lately, 1, now), "it has just said so");
-        assert!(
-            nodes.want_word(before, 0, then),
-            "its last session has ended"
-        );
-        nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
-        assert!(nodes.want_word(lately, 0, then), "others wait for it");
-    }
-
-    #[tokio::test]
-    async fn nobody_dies_of_a_backplane_that_was_away() {
-        let (mut nodes, now, node) = (Nodes::default(), Instant::now(), NodeId::random());
-        nodes.hear(&word(node, "a", NodeSays::Alive(1)), now);
-        nodes.take_dead(0, now);
-        nodes.excuse(now + DEAD_AFTER);
-        assert!(nodes.take_dead(0, now + DEAD_AFTER).is_empty());
-        assert_eq!(nodes.take_dead(0, now + DEAD_AFTER * 2), [node]);
     }
 }
