@@ -80,6 +80,8 @@ pub struct Turn {
     pub version: u64,
     /// The version that must have been told before it, if any was lately; 0 where it tells the task whole.
     pub base: u64,
+    /// That version may still be on its way: where nothing is known of the task, it is missing.
+    pub is_base_new: bool,
 }
 
 /// What became of an entry.

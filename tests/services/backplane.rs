@@ -82,6 +82,7 @@ fn version(room: RoomKey, version: u64, base: u64) -> Append {
             task,
             version,
             base,
+            is_base_new: false,
         }),
         ..entry(room, &version.to_string())
     }
@@ -186,6 +187,17 @@ async fn versions_of_a_task_are_told_in_their_turn() {
     assert!(matches!(append(8, 0).await, Appended::At(_)));
     assert_eq!(append(7, 6).await, Appended::Late);
     assert!(matches!(append(9, 8).await, Appended::At(_)));
+    // Unless what came before it may still be on its way.
+    let mut soon = version(room(2), 2, 1);
+    if let Some(turn) = &mut soon.turn {
+        turn.is_base_new = true;
+    }
+    assert_eq!(node.append(soon.clone()).await, Appended::Early(0));
+    assert!(matches!(
+        node.append(version(room(2), 1, 0)).await,
+        Appended::At(_)
+    ));
+    assert!(matches!(node.append(soon).await, Appended::At(_)));
 }
 
 #[tokio::test]

@@ -17,12 +17,13 @@ pub(super) use self::event::{moved, updated};
 use super::{
     announcement::Announcement,
     effect::{Answer, Effect, Request},
-    entry::{Changed, Entry},
+    entry::{Changed, Entry, is_new},
     message::Author,
     state::{RoomState, Work},
     told::Kind,
 };
 use crate::{
+    id,
     key::RoomKey,
     node::Refusal,
     session::reply::{Done, Reply},
@@ -241,7 +242,10 @@ impl RoomState {
             Answer::Changed(TaskOutcome::NotFound) => return self.refuse(reply, no_such_task()),
             Answer::Deleted(_, Some(task)) => {
                 let task: Arc<_> = task.into();
-                let entry = Changed::new(&author, kind, Some(&task), &task, None);
+                let entry = Changed {
+                    is_base_new: is_new(&task, id::now()),
+                    ..Changed::new(&author, kind, Some(&task), &task, None)
+                };
                 (Entry::Changed(entry), Done::Plain)
             }
             Answer::Deleted(task, None) if author.session().is_some() => {

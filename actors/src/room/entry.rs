@@ -9,6 +9,7 @@ use collabflow_protocol::{
     event::ServerEvent,
     id::{TaskId, UserId},
     model::{Message, Status, Task, TaskField, UserBrief},
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -23,6 +24,9 @@ use crate::{
     key::RoomKey,
     node::Echo,
 };
+
+/// What was stored longer ago than this has reached the log, or waits at a node that is cut off from it.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 /// An entry of a room's log.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +74,9 @@ pub(crate) struct Changed {
     pub(crate) index: Option<u64>,
     /// The version that must have been told before it.
     pub(crate) base: u64,
+    /// That version was stored so lately that it may still be on its way to the log.
+    #[serde(skip)]
+    pub(crate) is_base_new: bool,
     /// After how long whoever it leaves out is told, unless it is announced: for changes that may have no announcement.
     pub(crate) told_after: Option<Duration>,
 }
@@ -125,6 +132,12 @@ impl From<&Author> for By {
     }
 }
 
+/// Whether what is stored of a task may still be on its way to the log. Nodes' clocks may differ a little.
+pub(crate) fn is_new(task: &Task, now: Timestamp) -> bool {
+    let age = now.millis().saturating_sub(task.updated_at.millis());
+    u128::try_from(age).is_ok_and(|age| age < ON_ITS_WAY.as_millis()) || age < 0
+}
+
 impl Changed {
     /// What became of the one task is the other.
     pub(crate) fn new(
@@ -145,6 +158,7 @@ impl Changed {
             task: Arc::clone(after),
             index,
             base: before.map_or(0, |before| before.version),
+            is_base_new: before.is_some_and(|before| is_new(before, after.updated_at)),
             told_after: None,
             kind,
         }

@@ -113,6 +113,12 @@ impl Told {
         })
     }
 
+    /// Whether this version of a task was told, or a later one.
+    pub(crate) fn has(&self, task: TaskId, version: u64) -> bool {
+        self.of_task(task)
+            .any(|change| change.task.version >= version && !change.fields.is_empty())
+    }
+
     /// All that is known to have happened to a task, oldest first.
     pub(crate) fn of_task(&self, task: TaskId) -> impl DoubleEndedIterator<Item = &Change> {
         self.tasks.get(&task).into_iter().flatten()

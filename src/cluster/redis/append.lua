@@ -4,11 +4,12 @@
 --       tasks {task: version}, the place of this entry {e, s, t}, the clock over all rooms {t: last stamp, b: the stamp after
 --       which it began}.
 -- ARGV: the room's channel, the entry's id, its payload, an epoch if the log begins, how many entries are kept, for how
---       many seconds, for how many seconds ids and versions are, the task or '', its version, the version that must have been told before.
+--       many seconds, for how many seconds ids and versions are, the task or '', its version, the version that must have
+--       been told before, '1' if that may still be on its way.
 local head, stream, versions, seen, clock = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local channel, id, payload, fresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local length, kept, known_for = ARGV[5], ARGV[6], ARGV[7]
-local task, version, base = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local task, version, base, is_base_new = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11] == '1'
 
 local place = redis.call('HMGET', seen, 'e', 's', 't')
 if place[1] then
@@ -22,6 +23,9 @@ if task ~= '' then
   end
   if last and last < base then
     return {'early', tostring(last)}
+  end
+  if not last and is_base_new then
+    return {'early', '0'}
   end
 end
 

@@ -156,10 +156,10 @@ fn append_command(append: &Append, script: &Script, options: &RedisOptions) -> C
     match turn {
         Some(turn) => {
             cmd.arg(turn.task.to_string()).arg(turn.version);
-            cmd.arg(turn.base);
+            cmd.arg(turn.base).arg(u8::from(turn.is_base_new));
         }
         None => {
-            cmd.arg("").arg(0).arg(0);
+            cmd.arg("").arg(0).arg(0).arg(0);
         }
     }
     cmd

@@ -214,6 +214,7 @@ impl RoomState {
             index: Some(index),
             // It tells what the task is, whatever was missed before.
             base: 0,
+            is_base_new: false,
             told_after: None,
         }
     }

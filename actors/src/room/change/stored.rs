@@ -27,6 +27,7 @@ impl RoomState {
             task,
             index,
             base: _,
+            is_base_new: _,
             told_after,
         } = changed;
         let is_page = by.origin == Origin::Rest(Echo::NotAuthor);

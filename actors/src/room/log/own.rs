@@ -50,16 +50,19 @@ impl RoomState {
         answer: Result<Done, Refusal>,
         now: Instant,
     ) {
-        let log = &self.ledger.log;
-        if log.link == Link::Alone {
+        if self.ledger.log.link == Link::Alone {
             self.deliver(entry, now);
             return self.effects.push(Effect::Answer(reply, answer));
         }
+        let turn = entry.turn().map(|turn| Turn {
+            is_base_new: turn.is_base_new && !self.ledger.told.has(turn.task, turn.base),
+            ..turn
+        });
         let own = Own {
             append: Append {
                 room: self.key,
                 id,
-                turn: entry.turn(),
+                turn,
                 payload: entry.encode(),
             },
             entry,
@@ -68,6 +71,7 @@ impl RoomState {
             since: now,
             is_early: false,
         };
+        let log = &self.ledger.log;
         // What was told here before is to be appended first.
         if log.link == Link::Up && log.behind.is_empty() {
             self.effects.push(Effect::Append(own.append.clone()));
@@ -120,8 +124,7 @@ impl RoomState {
             // What has become of the task since was told whole.
             Ok(Appended::Late) => {
                 if let Some(own) = log.own.remove(place) {
-                    let answer = own.answer.map(|done| self.no_older_than_told(done));
-                    self.effects.push(Effect::Answer(own.reply, answer));
+                    self.answer_own(own.reply, own.answer);
                 }
             }
             Err(error) => {
@@ -129,6 +132,12 @@ impl RoomState {
                 self.tell_own_here(now);
             }
         }
+    }
+
+    /// Answers whoever waits. What changed nothing has no turn: a later version may have been told before it.
+    fn answer_own(&mut self, reply: Reply, answer: Result<Done, Refusal>) {
+        let answer = answer.map(|done| self.no_older_than_told(done));
+        self.effects.push(Effect::Answer(reply, answer));
     }
 
     /// Who was told a later version already is not to go back to this one.
@@ -162,7 +171,7 @@ impl RoomState {
             return false;
         };
         self.deliver(own.entry, now);
-        self.effects.push(Effect::Answer(own.reply, own.answer));
+        self.answer_own(own.reply, own.answer);
         true
     }
 
@@ -259,6 +268,7 @@ impl Changed {
                 task,
                 version: version + 1,
                 base: version,
+                is_base_new: self.is_base_new,
             }),
             // A change of nothing is no version.
             _ if self.fields.is_empty() => None,
@@ -266,6 +276,7 @@ impl Changed {
                 task,
                 version,
                 base: self.base,
+                is_base_new: self.is_base_new,
             }),
         }
     }

@@ -1,18 +1,21 @@
 //! What a room makes of the order in which pushes of its log and answers to its own appends come.
 
 use bytes::Bytes;
-use collabflow_protocol::{event::ServerEvent, model::Task};
+use collabflow_protocol::{event::ServerEvent, model::Task, time::Timestamp};
 
 use crate::{
     backplane::{Appended, EntryId, Logged, Place, Position, Tail},
     room::{
         Followed,
+        effect::Answer,
         entry::{By, Changed, Entry, Origin},
         fixture::{TestRoom, patch, session, task, title, user},
         log::AGAIN,
         state::Command,
         told::Kind,
     },
+    session::reply::Done,
+    store::TaskOutcome,
 };
 
 /// A room with a member that follows a log to which nobody has written.
@@ -221,4 +224,47 @@ async fn members_who_were_told_in_the_log_s_order_are_not_told_to_reload() {
     room.apply(Command::Appended(id, Ok(Appended::At(place(1)))));
     room.apply(pushed(1, 2, &seven, &eight));
     assert_eq!(names(&mut room), ["task:updated"]);
+}
+
+/// A node changed a task that another had just made, and reached the log first, which knew nothing of the task: the making
+/// of it came too late, and whoever had not loaded the task by then never had it.
+#[tokio::test]
+async fn a_change_of_what_may_still_be_on_its_way_says_so() {
+    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let is_base_new = |room: &TestRoom| {
+        let append = room.appended.last().expect("it is appended");
+        append.turn.expect("a version").is_base_new
+    };
+    own(&mut room, &one, &two);
+    assert!(is_base_new(&room));
+    room.apply(pushed(1, 1, &one, &two));
+    own(&mut room, &two, &three);
+    assert!(!is_base_new(&room), "it was told here");
+
+    let mut later = two.clone();
+    later.updated_at = Timestamp::from_millis(two.updated_at.millis() + 60_000).expect("valid");
+    let mut room = following();
+    own(&mut room, &one, &later);
+    assert!(!is_base_new(&room), "it was stored long ago");
+}
+
+/// A move to where the task was already has no turn, and was answered with an earlier version than its page had been told.
+#[tokio::test]
+async fn a_change_of_nothing_is_answered_no_older_than_what_was_told() {
+    let [one, two] = [1, 2].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    let page = session(1);
+    room.by_socket(&page, patch(title("1")));
+    room.answer(Answer::Changed(TaskOutcome::Unchanged(Box::new(
+        one.clone(),
+    ))));
+    let id = room.appended.last().expect("it is appended").id;
+    room.apply(pushed(1, 1, &one, &two));
+    room.apply(Command::Appended(id, Ok(Appended::At(place(2)))));
+    let answered = room.take_answered();
+    let [.., Ok(Done::Task(task))] = &answered[..] else {
+        panic!("{answered:?}");
+    };
+    assert_eq!(task.version, 2);
 }
