@@ -2,4 +2,4 @@
 
 mod redis;
 
-pub use redis::{RedisBackplane, RedisOptions};
+pub use redis::{OptionsError, RedisBackplane, RedisOptions};

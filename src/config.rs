@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Scheme,
-    cluster::RedisOptions,
+    cluster::{OptionsError, RedisOptions},
     edge::engine,
     store::{MongoOptions, Place},
 };
@@ -111,17 +111,34 @@ impl Config {
     /// What joins this node to others, if anything does.
     ///
     /// # Errors
-    /// When the file of certificates cannot be read.
-    pub fn backplane(&self) -> std::io::Result<Option<RedisOptions>> {
+    /// One line that names the key, where the address or the certificates cannot be used.
+    pub fn backplane(&self) -> Result<Option<RedisOptions>, ConfigError> {
         let Some(url) = &self.redis.url else {
             return Ok(None);
         };
-        let ca = self.redis.ca_file.as_ref().map(std::fs::read).transpose()?;
-        Ok(Some(RedisOptions {
+        let ca = match &self.redis.ca_file {
+            None => None,
+            Some(file) => Some(std::fs::read(file).map_err(|error| {
+                let file = file.display();
+                ConfigError::new(format!("redis.ca_file: {file} cannot be read: {error}"))
+            })?),
+        };
+        let options = RedisOptions {
             ca,
             timeout: self.redis.timeout,
             ..RedisOptions::new(url.expose().to_owned())
-        }))
+        };
+        options.check().map_err(|error| {
+            ConfigError::new(match (error, &self.redis.ca_file) {
+                (OptionsError::Address, _) | (_, None) => {
+                    format!("REDIS_URL (redis.url) is not accepted, {error}")
+                }
+                (_, Some(file)) => {
+                    format!("redis.ca_file: {} is not accepted, {error}", file.display())
+                }
+            })
+        })?;
+        Ok(Some(options))
     }
 
     /// How new passwords are hashed: in a MongoDB so that the Node backend can read them, unless it need not.
@@ -196,7 +213,7 @@ impl Config {
                 "MONGODB_URI (mongodb.uri) is not accepted, it must be mongodb://[user:password@]host[:port][/database] or mongodb+srv://...",
             ));
         }
-        if self.redis.url.is_some() {
+        if self.backplane()?.is_some() {
             for (is_set, name) in [
                 (self.mongodb.uri.is_some(), "MONGODB_URI (mongodb.uri)"),
                 (self.auth.secret.is_some(), "JWT_SECRET (auth.secret)"),

@@ -185,7 +185,7 @@ impl Server {
 
 /// What joins this node to others, where it is one of several.
 fn join(config: &Config, port: u16) -> anyhow::Result<Option<Joined>> {
-    let Some(options) = config.backplane().context("redis.ca_file cannot be read")? else {
+    let Some(options) = config.backplane()? else {
         return Ok(None);
     };
     let (sender, incoming) = mpsc::unbounded_channel();

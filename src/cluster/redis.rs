@@ -19,12 +19,16 @@ use collabflow_actors::{
     key::RoomKey,
 };
 use futures_util::{FutureExt, future::ready};
+use redis::Client;
 use tokio::sync::{mpsc, oneshot};
 
 use call::Call;
 use calls::Calls;
 use keys::Keys;
 use listener::{Listener, Subscription};
+
+/// How a certificate begins.
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// How to reach Redis, and what is kept there.
 #[derive(Clone, Debug)]
@@ -56,6 +60,44 @@ impl RedisOptions {
             known_for: Duration::from_mins(10),
         }
     }
+
+    /// Whether they can be used, as far as that is known before anything is tried.
+    ///
+    /// # Errors
+    /// What is wrong with them. It shows nothing of the address, which may hold a password.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let is_tls = self.url.starts_with("rediss://");
+        if !is_tls && !self.url.starts_with("redis://") || Client::open(self.url.as_str()).is_err()
+        {
+            return Err(OptionsError::Address);
+        }
+        let Some(ca) = &self.ca else {
+            return Ok(());
+        };
+        if !is_tls {
+            return Err(OptionsError::NoTls);
+        }
+        // A file without any is no error to the library, and nobody would be trusted.
+        let has_some = ca.windows(PEM.len()).any(|part| part == PEM);
+        if !has_some || client(self).is_err() {
+            return Err(OptionsError::Certificates);
+        }
+        Ok(())
+    }
+}
+
+/// Why options cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// The address is none.
+    #[error("it must be redis://[user:password@]host[:port][/number], or rediss://... for TLS")]
+    Address,
+    /// There are certificates, but no TLS.
+    #[error("certificates are of use to rediss:// alone")]
+    NoTls,
+    /// What is to be certificates is something else.
+    #[error("there are no certificates in PEM in it")]
+    Certificates,
 }
 
 /// A node's connection to Redis.
@@ -173,11 +215,11 @@ fn away(text: &str) -> BackplaneError {
     BackplaneError::Away(text.to_owned())
 }
 
-fn client(options: &RedisOptions) -> Result<redis::Client, BackplaneError> {
+fn client(options: &RedisOptions) -> Result<Client, BackplaneError> {
     let wrong = |error: redis::RedisError| BackplaneError::Nonsense(error.to_string());
     match &options.ca {
-        None => redis::Client::open(options.url.as_str()).map_err(wrong),
-        Some(ca) => redis::Client::build_with_tls(
+        None => Client::open(options.url.as_str()).map_err(wrong),
+        Some(ca) => Client::build_with_tls(
             options.url.as_str(),
             redis::TlsCertificates {
                 client_tls: None,

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -25,42 +26,89 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Our program, in a folder of its own.
-struct Operated {
+pub(crate) struct Operated {
     url: String,
     process: Process,
+    said: Arc<Mutex<String>>,
     _folder: TempDir,
 }
 
 impl Operated {
     fn start(mongod: &Mongod, redis: &Redis) -> Self {
+        Self::start_at(mongod, &redis.url(), &[])
+    }
+
+    /// Starts it on this Redis, with more variables than those of all.
+    pub(crate) fn start_at(mongod: &Mongod, redis: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut process = Process(
             Command::new(env!("CARGO_BIN_EXE_collabflow"))
                 .env_clear()
                 .envs([
-                    ("MONGODB_URI", mongod.uri_of("clustered")),
-                    ("REDIS_URL", redis.url()),
-                    ("JWT_SECRET", "x".repeat(32)),
-                    ("PORT", "0".to_owned()),
-                    ("RUST_LOG", "off".to_owned()),
+                    ("MONGODB_URI", mongod.uri_of("clustered").as_str()),
+                    ("REDIS_URL", redis),
+                    ("JWT_SECRET", &"x".repeat(32)),
+                    ("PORT", "0"),
                 ])
+                .envs(variables.iter().copied())
                 .current_dir(folder.path())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
                 .spawn()
                 .expect("it starts"),
         );
-        let said = process.0.stderr.take().expect("it is piped");
-        let line = BufReader::new(said).lines().next();
-        let line = line.expect("a line").expect("text");
-        let (_, url) = line
-            .split_once("listening on ")
-            .unwrap_or_else(|| panic!("{line}"));
+        let mut lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
+        let said = Arc::new(Mutex::new(String::new()));
+        let mut next = {
+            let said = Arc::clone(&said);
+            move || {
+                let line = lines.next()?.expect("text");
+                let mut said = said.lock().expect("nobody panics here");
+                said.push_str(&line);
+                said.push('\n');
+                Some(line)
+            }
+        };
+        let url = loop {
+            let line = next();
+            let line = line.unwrap_or_else(|| {
+                panic!(
+                    "it does not listen: {}",
+                    said.lock().expect("nobody panics there")
+                )
+            });
+            if let Some((_, url)) = line.split_once("listening on ") {
+                break url.to_owned();
+            }
+        };
+        std::thread::spawn(move || while next().is_some() {});
         Self {
-            url: url.to_owned(),
+            url,
             process,
+            said,
             _folder: folder,
         }
+    }
+
+    /// All that it has said.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().expect("nobody panics there").clone()
+    }
+
+    /// Waits until it has said so.
+    pub(crate) async fn says(&self, words: &str) {
+        let waiting = async {
+            while !self.said().contains(words) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let said = timeout(WITHIN, waiting).await;
+        said.unwrap_or_else(|_| panic!("it does not say {words:?}, but {}", self.said()));
+    }
+
+    /// Waits until it is joined to others.
+    pub(crate) async fn is_joined(&self) {
+        self.is_seen("ok", WITHIN).await;
     }
 
     async fn get(&self, path: &str) -> (u16, String) {

@@ -14,6 +14,7 @@ mod outage;
 mod process;
 mod queries;
 mod redis;
+mod secured;
 
 use mongodb::bson::{Document, doc};
 

@@ -17,18 +17,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A running server.
 pub(crate) struct Redis {
     port: u16,
+    options: Vec<String>,
     process: Process,
 }
 
 impl Redis {
     /// Starts an empty server.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts an empty server with more options than those of all.
+    pub(crate) fn start_with(options: &[String]) -> Self {
         const TRIES: usize = 5;
         for _ in 0..TRIES {
             let port = free_port();
-            let mut process = spawn(port);
+            let mut process = spawn(port, options);
             if answers(&mut process, port) {
-                return Self { port, process };
+                return Self {
+                    port,
+                    options: options.to_vec(),
+                    process,
+                };
             }
         }
         panic!("no server starts");
@@ -46,7 +56,7 @@ impl Redis {
     /// Starts it again on the same port, empty.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.process = spawn(self.port);
+        self.process = spawn(self.port, &self.options);
         assert!(answers(&mut self.process, self.port), "it starts again");
     }
 
@@ -68,10 +78,11 @@ impl Redis {
     }
 }
 
-fn spawn(port: u16) -> Process {
+fn spawn(port: u16, options: &[String]) -> Process {
     let child = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no"])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
