@@ -156,6 +156,38 @@ async fn a_redis_that_hangs_or_is_gone_is_seen_and_so_is_its_return() {
     node.is_seen("ok", WITHIN).await;
 }
 
+/// It answered a `PING` all the while, and whoever asked was told that all is well.
+#[tokio::test]
+async fn a_redis_that_refuses_what_is_asked_of_it_is_seen_though_nobody_asks() {
+    let mongod = Mongod::start(Deployment::Standalone).await;
+    let redis = Redis::start();
+    let node = Operated::start(&mongod, &redis);
+    let mut client = redis.client().await;
+    for (refuse, allow) in [
+        (
+            "ACL SETUSER default -@scripting",
+            "ACL SETUSER default +@scripting",
+        ),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ] {
+        node.is_seen("ok", WITHIN).await;
+        tell(&mut client, refuse).await;
+        node.is_seen("unavailable", KNOWN_WITHIN).await;
+        tell(&mut client, allow).await;
+    }
+    node.is_seen("ok", WITHIN).await;
+}
+
+async fn tell(client: &mut redis::aio::MultiplexedConnection, command: &str) {
+    let mut words = command.split(' ');
+    let mut command = redis::cmd(words.next().expect("a word"));
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    command.exec_async(client).await.expect("it answers");
+}
+
 #[tokio::test]
 async fn a_node_starts_without_its_redis_and_joins_when_it_comes() {
     let mongod = Mongod::start(Deployment::Standalone).await;

@@ -7,12 +7,12 @@ use collabflow_actors::{
     backplane::{Append, Appended, BackplaneError, Table, Tail, Tops},
     key::RoomKey,
 };
-use redis::{Cmd, RedisResult, Script, Value};
+use redis::{Cmd, Script, Value};
 use tokio::sync::oneshot;
 
 use super::{
     RedisOptions, answer,
-    keys::{CLOCK, Keys},
+    keys::{CLOCK, EVERYBODY, Keys, PROBE},
 };
 
 /// The head and the entries of one moment, and since when anything is known.
@@ -24,6 +24,8 @@ const TOPS: &str = "\
     local tops = {} \
     for i = 2, #KEYS do tops[i - 1] = redis.call('HMGET', KEYS[i], 'e', 's') end \
     return {redis.call('HGET', KEYS[1], 't') or '0', tops}";
+/// Whether it takes scripts, and these may write: one that does not still answers a `PING`.
+const WRITE: &str = "redis.call('SET', KEYS[1], '', 'EX', 60)";
 const TAKE: &str = "\
     local value = redis.call('HGET', KEYS[1], ARGV[1]) \
     redis.call('HDEL', KEYS[1], ARGV[1]) \
@@ -31,6 +33,9 @@ const TAKE: &str = "\
 const PUT: &str = "\
     redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) \
     redis.call('EXPIRE', KEYS[1], ARGV[3])";
+
+/// Seconds for which a trial is remembered.
+const TRIAL_KEPT: u32 = 60;
 
 type Sender<T> = oneshot::Sender<Result<T, BackplaneError>>;
 
@@ -51,7 +56,7 @@ pub(super) enum Call {
 impl Call {
     pub(super) fn command(&self, script: &Script, options: &RedisOptions) -> Cmd {
         match self {
-            Self::Ping(_) => redis::cmd("PING"),
+            Self::Ping(_) => eval(WRITE, [PROBE.to_owned()]),
             Self::Append(append, _) => append_command(append, script, options),
             Self::Since(room, offset, _) => {
                 let keys = [Keys.head(*room), Keys.stream(*room), CLOCK.to_owned()];
@@ -116,12 +121,7 @@ impl Call {
         }
     }
 
-    pub(super) fn answer(self, value: RedisResult<Value>) {
-        let value = match value {
-            Ok(value) => value,
-            // It refuses: out of memory, read-only, loading, scripts forbidden.
-            Err(error) => return self.fail(&BackplaneError::Away(error.to_string())),
-        };
+    pub(super) fn answer(self, value: Value) {
         match self {
             Self::Ping(answer) => drop(answer.send(Ok(()))),
             Self::Append(_, answer) => drop(answer.send(sense(answer::appended(value)))),
@@ -162,6 +162,18 @@ fn append_command(append: &Append, script: &Script, options: &RedisOptions) -> C
             cmd.arg("").arg(0).arg(0).arg(0);
         }
     }
+    cmd
+}
+
+/// Appends an entry with this payload to a log that is nobody's, and tells all nodes: all that is asked of Redis, in one.
+/// It has the whole script, which is known by its hash from then on.
+pub(super) fn trial(payload: &str) -> Cmd {
+    let keys = ["head", "log", "versions", "entry", "clock"];
+    let script = include_str!("append.lua");
+    let mut cmd = eval(script, keys.map(|key| format!("{PROBE}:{key}:{payload}")));
+    cmd.arg(EVERYBODY).arg(0).arg(payload).arg(0);
+    cmd.arg(1).arg(TRIAL_KEPT).arg(TRIAL_KEPT);
+    cmd.arg("").arg(0).arg(0);
     cmd
 }
 

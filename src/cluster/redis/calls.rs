@@ -22,15 +22,28 @@ pub(super) struct Calls {
 
 /// The connection, while there is one, and which it is.
 #[derive(Clone)]
-struct Connection(watch::Sender<Option<(u64, MultiplexedConnection)>>);
+struct Connection(watch::Sender<Link>);
+
+#[derive(Clone)]
+enum Link {
+    There(u64, MultiplexedConnection),
+    /// There is none, and why.
+    Away(String),
+}
+
+impl Link {
+    fn is_there(&self) -> bool {
+        matches!(self, Self::There(..))
+    }
+}
 
 impl Connection {
-    /// One that has left a call without an answer is used no more: each call after it would wait as long.
-    fn give_up(&self, number: u64) {
-        self.0.send_if_modified(|connection| {
-            let is_it = connection.as_ref().is_some_and(|(its, _)| *its == number);
+    /// One that has left a call without an answer, or refused it, is used no more: each call after it would fare the same.
+    fn give_up(&self, number: u64, reason: String) {
+        self.0.send_if_modified(|link| {
+            let is_it = matches!(link, Link::There(its, _) if *its == number);
             if is_it {
-                *connection = None;
+                *link = Link::Away(reason);
             }
             is_it
         });
@@ -40,7 +53,7 @@ impl Connection {
 impl Calls {
     pub(super) fn start(options: RedisOptions) -> Self {
         let (waiting, calls) = mpsc::channel(WAITING_MAX);
-        let connection = Connection(watch::Sender::new(None));
+        let connection = Connection(watch::Sender::new(Link::Away("there was none yet".into())));
         let worker = Worker {
             script: Script::new(include_str!("append.lua")),
             connection: connection.clone(),
@@ -55,23 +68,29 @@ impl Calls {
 
     /// There is a connection.
     pub(super) fn connect(&self, number: u64, connection: MultiplexedConnection) {
-        self.connection.0.send_replace(Some((number, connection)));
+        let link = Link::There(number, connection);
+        self.connection.0.send_replace(link);
     }
 
     /// There is none any more, and calls are refused.
     pub(super) fn disconnect(&self) {
-        self.connection.0.send_replace(None);
+        let link = Link::Away("the connection is gone".into());
+        self.connection.0.send_replace(link);
     }
 
-    /// Returns when the connection is used no more.
-    pub(super) async fn given_up(&self) {
+    /// Returns when the connection is used no more, with the reason.
+    pub(super) async fn given_up(&self) -> String {
         let mut connection = self.connection.0.subscribe();
-        // The sender is our own.
-        let _ = connection.wait_for(Option::is_none).await;
+        let link = connection.wait_for(|link| !link.is_there()).await;
+        match link.as_deref() {
+            Ok(Link::Away(reason)) => reason.clone(),
+            // The sender is our own.
+            Ok(Link::There(..)) | Err(_) => String::new(),
+        }
     }
 
     pub(super) fn send(&self, call: Call) -> Result<(), BackplaneError> {
-        if self.connection.0.borrow().is_none() {
+        if !self.connection.0.borrow().is_there() {
             return Err(away("there is no connection"));
         }
         self.waiting
@@ -86,8 +105,8 @@ impl Calls {
     }
 }
 
-/// A call had no answer in time.
-struct Overdue;
+/// Why a connection is used no more.
+struct Unusable(String);
 
 struct Worker {
     script: Script,
@@ -102,12 +121,12 @@ impl Worker {
             let connection = self.connection.0.borrow().clone();
             let batch = std::mem::take(&mut batch);
             match connection {
-                Some((number, mut connection)) => {
-                    if let Err(Overdue) = self.make(&mut connection, batch).await {
-                        self.connection.give_up(number);
+                Link::There(number, mut connection) => {
+                    if let Err(Unusable(reason)) = self.make(&mut connection, batch).await {
+                        self.connection.give_up(number, reason);
                     }
                 }
-                None => fail_all(batch, &away("there is no connection")),
+                Link::Away(_) => drop(fail_all(batch, Unusable("there is no connection".into()))),
             }
         }
     }
@@ -117,61 +136,78 @@ impl Worker {
         &self,
         connection: &mut MultiplexedConnection,
         batch: Vec<Call>,
-    ) -> Result<(), Overdue> {
-        let mut batch = batch;
-        for _ in 0..2 {
-            let answers = self.query(connection, &batch).await;
-            let answers = match answers {
-                Ok(Ok(answers)) => answers,
-                Ok(Err(error)) => {
-                    fail_all(batch, &BackplaneError::Away(error.to_string()));
-                    return Ok(());
-                }
-                Err(Overdue) => {
-                    fail_all(batch, &away("it does not answer in time"));
-                    return Err(Overdue);
-                }
-            };
-            let mut again = Vec::new();
-            for (call, answer) in batch.into_iter().zip(answers) {
-                match answer {
-                    Err(error) if is_forgotten(&error) => again.push(call),
-                    answer => call.answer(answer),
-                }
+    ) -> Result<(), Unusable> {
+        let (forgotten, refused) = self.try_all(connection, batch).await?;
+        let mut refused = refused;
+        if !forgotten.is_empty() {
+            let loaded = self.in_time(self.script.load_async(connection)).await;
+            if let Err(unusable) = loaded {
+                return Err(fail_all(forgotten, unusable));
             }
-            if again.is_empty() {
-                return Ok(());
-            }
-            batch = again;
-            let loading = self.script.load_async(connection);
-            let loaded = time::timeout(self.options.timeout, loading).await;
-            if !matches!(loaded, Ok(Ok(_))) {
-                fail_all(batch, &away("it takes no scripts"));
-                return loaded.map(drop).map_err(|_| Overdue);
+            let (forgotten, again) = self.try_all(connection, forgotten).await?;
+            refused = refused.or(again);
+            if !forgotten.is_empty() {
+                return Err(fail_all(forgotten, Unusable("it forgets scripts".into())));
             }
         }
-        fail_all(batch, &away("it forgets scripts"));
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
-    async fn query(
+    /// Makes all calls of a batch. Returns those whose script is not known, and why one was refused, if any was: Redis is
+    /// out of memory, read-only, loading, or takes no scripts.
+    async fn try_all(
         &self,
         connection: &mut MultiplexedConnection,
-        batch: &[Call],
-    ) -> Result<RedisResult<Vec<RedisResult<Value>>>, Overdue> {
+        batch: Vec<Call>,
+    ) -> Result<(Vec<Call>, Option<Unusable>), Unusable> {
         let mut pipeline = Pipeline::with_capacity(batch.len());
         pipeline.ignore_errors();
-        for call in batch {
+        for call in &batch {
             pipeline.add_command(call.command(&self.script, &self.options));
         }
-        let answer = pipeline.query_async(connection);
-        let answer = time::timeout(self.options.timeout, answer).await;
-        answer.map_err(|_| Overdue)
+        let answers = self.in_time(pipeline.query_async(connection)).await;
+        let answers: Vec<RedisResult<Value>> = match answers {
+            Ok(answers) => answers,
+            Err(unusable) => return Err(fail_all(batch, unusable)),
+        };
+        let (mut forgotten, mut refused) = (Vec::new(), None);
+        for (call, answer) in batch.into_iter().zip(answers) {
+            match answer {
+                Ok(value) => call.answer(value),
+                Err(error) if is_forgotten(&error) => forgotten.push(call),
+                Err(error) => {
+                    call.fail(&BackplaneError::Away(error.to_string()));
+                    if !is_of_one_key(&error) {
+                        refused = Some(Unusable(error.to_string()));
+                    }
+                }
+            }
+        }
+        Ok((forgotten, refused))
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Unusable> {
+        match time::timeout(self.options.timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Unusable(error.to_string())),
+            Err(_) => Err(Unusable("it does not answer in time".into())),
+        }
     }
 }
 
-fn fail_all(batch: Vec<Call>, error: &BackplaneError) {
-    batch.into_iter().for_each(|call| call.fail(error));
+/// Fails all of them for one reason, which is handed back.
+fn fail_all(batch: Vec<Call>, unusable: Unusable) -> Unusable {
+    let error = BackplaneError::Away(unusable.0.clone());
+    batch.into_iter().for_each(|call| call.fail(&error));
+    unusable
+}
+
+/// Somebody else has put something there: with all other keys it goes on.
+fn is_of_one_key(error: &RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
 }
 
 fn is_forgotten(error: &RedisError) -> bool {

@@ -9,6 +9,8 @@ use collabflow_actors::{
 pub(super) const EVERYBODY: &str = "{collabflow}:nodes";
 /// The stamp over all rooms.
 pub(super) const CLOCK: &str = "{collabflow}:clock";
+/// What is written to see whether anything is.
+pub(super) const PROBE: &str = "{collabflow}:probe";
 /// Beyond what is before a room in its channel.
 const CHANNEL: &str = "{collabflow}:room:";
 

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    RedisOptions, away,
+    RedisOptions, away, call,
     calls::Calls,
     keys::{EVERYBODY, Keys},
     push::{self, Push},
@@ -74,19 +74,23 @@ impl Listener {
         loop {
             match self.connect().await {
                 Ok((sink, stream)) => {
-                    pause = PAUSE_MIN;
+                    let since = time::Instant::now();
                     let ended = self.listen(sink, stream).await;
                     self.calls.disconnect();
                     let _ = self.incoming.send(Incoming::Down);
-                    if ended == Ended::Stopped {
+                    let Ended::Cut(reason) = ended else {
                         return;
+                    };
+                    self.say_away(&reason);
+                    // One that connects, and refuses what it is asked for, is not asked without a pause.
+                    if since.elapsed() >= PAUSE_MAX {
+                        pause = PAUSE_MIN;
                     }
-                    self.say_away("the connection is gone");
                 }
                 Err(error) => self.say_away(&error.to_string()),
             }
             let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
-            if self.wait(jittered).await == Ended::Stopped {
+            if !self.wait(jittered).await {
                 return;
             }
             pause = (pause * 2).min(PAUSE_MAX);
@@ -102,13 +106,13 @@ impl Listener {
         }
     }
 
-    /// Wishes are taken while there is no connection too, and refused.
-    async fn wait(&mut self, pause: Duration) -> Ended {
+    /// Wishes are taken while there is no connection too, and refused. Whether anybody still has any is the answer.
+    async fn wait(&mut self, pause: Duration) -> bool {
         let end = time::Instant::now() + pause;
         loop {
             match time::timeout_at(end, self.wanted.recv()).await {
-                Err(_) => return Ended::Cut,
-                Ok(None) => return Ended::Stopped,
+                Err(_) => return true,
+                Ok(None) => return false,
                 Ok(Some(Subscription::Begin(room, done))) => {
                     // It is made with the next connection.
                     self.rooms.insert(room);
@@ -156,13 +160,11 @@ impl Listener {
         stream: &mut PubSubStream,
     ) -> RedisResult<Vec<Msg>> {
         let word = format!("v{:x}", rand::random::<u64>());
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(EVERYBODY).arg(&word);
         let coming_back = async {
-            publish.exec_async(&mut calls).await?;
+            call::trial(&word).exec_async(&mut calls).await?;
             let mut before = Vec::new();
             while let Some(message) = stream.next().await {
-                if message.get_payload_bytes() == word.as_bytes() {
+                if message.get_payload_bytes().ends_with(word.as_bytes()) {
                     return Ok(before);
                 }
                 before.push(message);
@@ -179,14 +181,14 @@ impl Listener {
             tokio::select! {
                 message = stream.next() => match message {
                     Some(message) => self.hand_on(&message),
-                    None => return Ended::Cut,
+                    None => return Ended::Cut("the connection is gone".into()),
                 },
-                () = self.calls.given_up() => return Ended::Cut,
+                reason = self.calls.given_up() => return Ended::Cut(reason),
                 wanted = self.wanted.recv() => match wanted {
                     None => return Ended::Stopped,
                     Some(wanted) => {
                         if !self.subscribe(&mut sink, wanted).await {
-                            return Ended::Cut;
+                            return Ended::Cut("it does not subscribe".into());
                         }
                     }
                 },
@@ -236,9 +238,9 @@ impl Listener {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Why it listens no longer.
 enum Ended {
-    Cut,
+    Cut(String),
     Stopped,
 }
 
