@@ -18,7 +18,7 @@ use bytes::Bytes;
 use collabflow_protocol::id::TaskId;
 use futures_util::future::BoxFuture;
 
-use crate::{id::NodeId, key::RoomKey};
+use crate::key::RoomKey;
 
 /// The answer to a call; the call has been made already.
 pub type Answer<T> = BoxFuture<'static, Result<T, BackplaneError>>;
@@ -122,8 +122,7 @@ pub struct Logged {
 pub struct Tail {
     /// The end; `None` is a log that nobody has written to.
     pub top: Option<Position>,
-    /// The log began after this stamp: of what came before, nothing is known. Of a log that nobody has written to, what
-    /// holds for all logs; `None` where nothing is known at all.
+    /// All logs began after this stamp: of what came before, nothing is known. `None` where nothing is known at all.
     pub began: Option<u64>,
     /// Those entries that it still has, in their order.
     pub entries: Vec<Logged>,
@@ -143,8 +142,8 @@ pub struct Tops {
 pub enum Table {
     /// Who is present in a room, by node and user.
     Here(RoomKey),
-    /// The sessions that began on a node, by their secrets.
-    Sessions(NodeId),
+    /// The sessions of all nodes, by their secrets.
+    Sessions,
 }
 
 impl Table {
@@ -152,8 +151,7 @@ impl Table {
     #[must_use]
     pub const fn kept_for(self) -> Duration {
         match self {
-            Self::Here(_) => Duration::from_hours(7 * 24),
-            Self::Sessions(_) => Duration::from_hours(1),
+            Self::Here(_) | Self::Sessions => Duration::from_hours(7 * 24),
         }
     }
 }

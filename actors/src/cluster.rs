@@ -7,6 +7,7 @@ mod nodes;
 mod word;
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,9 +26,10 @@ use tokio::{
 
 use crate::{
     backplane::{Backplane, BackplaneError, Incoming, Table},
-    id::NodeId,
+    id::{self, NodeId, PrivateId},
     key::RoomKey,
     metrics,
+    session::record::SessionRecord,
 };
 
 pub(crate) use actor::ClusterActor;
@@ -66,6 +68,9 @@ pub(crate) struct Cluster {
     is_up: AtomicBool,
     nodes: Mutex<Nodes>,
     asked: Mutex<Asked>,
+    /// Since when nodes are gone that went lately.
+    gone: Mutex<HashMap<NodeId, Instant>>,
+    started: Instant,
     /// What comes in: lent to the actor that reads it.
     incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
     actor: Mutex<Option<ractor::ActorId>>,
@@ -80,6 +85,8 @@ impl Cluster {
             is_up: AtomicBool::new(false),
             nodes: Mutex::default(),
             asked: Mutex::default(),
+            gone: Mutex::default(),
+            started: Instant::now(),
             incoming: Arc::new(tokio::sync::Mutex::new(joined.incoming)),
             actor: Mutex::new(None),
         }
@@ -115,10 +122,22 @@ impl Cluster {
 
     /// Asks all other nodes to do something, and waits until they have, for a while.
     pub(crate) async fn ask(&self, request: PeerRequest) {
+        let nodes = self.nodes.lock().all();
+        self.ask_these(nodes, request).await;
+    }
+
+    /// Asks one node to let go of a session, and waits until it has, for a while. One that is gone is not asked.
+    pub(crate) async fn ask_for(&self, node: NodeId, pid: PrivateId) {
+        if self.nodes.lock().all().contains(&node) {
+            let request = PeerRequest::HandOver(node, pid);
+            self.ask_these(HashSet::from([node]), request).await;
+        }
+    }
+
+    async fn ask_these(&self, nodes: HashSet<NodeId>, request: PeerRequest) {
         if !self.is_up() {
             return;
         }
-        let nodes = self.nodes.lock().all();
         let (number, answered) = self.asked.lock().ask(nodes);
         self.say(NodeSays::Do(number, request));
         // It ends without a word.
@@ -130,6 +149,55 @@ impl Cluster {
             );
             self.nodes.lock().forget_idle(&silent);
         }
+    }
+
+    /// Remembers a session for the other nodes.
+    pub(crate) fn record(&self, record: &SessionRecord) {
+        let value = encode(record);
+        for pid in record.pids() {
+            let (table, field) = (Table::Sessions, pid.to_string());
+            self.backplane.put(table, field, Some(value.clone()));
+        }
+    }
+
+    /// Forgets a session that is over, or is somebody else's.
+    pub(crate) fn strike(&self, pids: impl IntoIterator<Item = PrivateId>) {
+        for pid in pids {
+            self.backplane.put(Table::Sessions, pid.to_string(), None);
+        }
+    }
+
+    /// Takes a session that another node has, or had: only one who tries gets it.
+    pub(crate) async fn take(&self, pid: PrivateId) -> Option<SessionRecord> {
+        let taken = self.backplane.take(Table::Sessions, pid.to_string()).await;
+        let taken = taken.inspect_err(|error| {
+            tracing::debug!(%error, "a session that was elsewhere cannot be looked for");
+        });
+        // One of another version begins afresh.
+        serde_json::from_slice(&taken.ok()??).ok()
+    }
+
+    pub(crate) const fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Whether a session may still come back, here or elsewhere.
+    pub(crate) fn may_return(&self, record: &SessionRecord, window: Duration) -> bool {
+        if let Some(left) = &record.left {
+            let away = id::now().millis() - left.at.millis();
+            return i64::try_from(window.as_millis()).is_ok_and(|window| away <= window);
+        }
+        let is_there = record.node == self.node || self.nodes.lock().all().contains(&record.node);
+        // Of one that nobody has heard since this one is there, nobody can say since when it is gone.
+        let gone_since = self.gone.lock().get(&record.node).copied();
+        is_there || gone_since.unwrap_or(self.started).elapsed() <= window
+    }
+
+    /// A node is gone from now on.
+    pub(crate) fn set_gone(&self, node: NodeId, window: Duration) {
+        let mut gone = self.gone.lock();
+        gone.retain(|_, since| since.elapsed() <= window * 2);
+        gone.insert(node, Instant::now());
     }
 
     /// A user is present here, or is no more: remembered, and said.

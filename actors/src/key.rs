@@ -50,6 +50,21 @@ impl RoomKey {
     }
 }
 
+impl RoomKey {
+    /// A short name (FNV-1a of the long one), the same on every node; that two rooms share it does not happen.
+    pub(crate) fn tag(self) -> u64 {
+        let (kind, id) = match self {
+            Self::Project(id) => (b'p', id.0),
+            Self::Workspace(id) => (b'w', id.0),
+            Self::Chat(id) => (b'c', id.0),
+        };
+        let bytes = std::iter::once(kind).chain(id.bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}
+
 impl From<Scope> for RoomKey {
     fn from(scope: Scope) -> Self {
         match scope {

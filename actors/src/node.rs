@@ -1,5 +1,6 @@
 //! A node: one tree of actors over one store, and the calls by which the edge reaches into it.
 
+mod adoption;
 mod entrance;
 mod rest;
 
@@ -26,7 +27,7 @@ use crate::{
     id::{IdSource, PrivateId, SessionId},
     key::RoomKey,
     metrics,
-    outbox::{Broadcast, Offset, Outbox},
+    outbox::{Broadcast, Outbox, Progress},
     registry::Registry,
     room::{RoomMessage, RoomRef, Shared},
     session::{actor::SessionMessage, entry::SessionEntry, reply::Reply},
@@ -81,7 +82,7 @@ pub struct Hello {
     /// Whether it asks for recovery.
     pub asks_recovery: bool,
     /// How far it has heard what that session was told.
-    pub offset: Option<Offset>,
+    pub offset: Option<Progress>,
 }
 
 /// How a connection ended.
@@ -92,6 +93,9 @@ pub enum Ended {
     /// Anything else: it may be back within the grace.
     Dropped,
 }
+
+/// How long sessions may take to be handed over to other nodes at the end.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(3);
 
 /// The one event that is the edge's affair.
 pub const REFRESH: &str = "auth:refresh";
@@ -224,11 +228,15 @@ impl Node {
         Some(cluster.backplane().ping())
     }
 
-    /// Stops every actor. Sessions are to be closed before.
+    /// Stops every actor. Sessions are to be closed before; the other nodes get those that are away.
     pub async fn stop(&self) {
         let Some(cluster) = self.registry.cluster() else {
             return self.registry.stop().await;
         };
+        let handing_over = self.registry.hand_over_all();
+        if timeout(HANDED_OVER_WITHIN, handing_over).await.is_err() {
+            tracing::warn!("not all sessions were handed over to the other nodes in time");
+        }
         let settled = self.registry.settle();
         let is_settled = timeout(SETTLES_WITHIN, settled).await.is_ok();
         self.registry.stop().await;

@@ -9,10 +9,12 @@
 
 mod broadcast;
 mod ending;
+mod handover;
 mod link;
 mod log;
 mod parked;
 mod polling;
+mod progress;
 mod queue;
 mod reason;
 mod recovery;
@@ -24,16 +26,17 @@ mod unproven;
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use collabflow_protocol::{frame::Frame, socket};
+use collabflow_protocol::frame::Frame;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{key::RoomKey, metrics};
-pub use broadcast::{Broadcast, Wire};
+pub use broadcast::{Broadcast, Weight, Wire};
+pub(crate) use handover::Unheard;
 use link::Link;
 pub use link::Socket;
-pub use log::Offset;
 pub use parked::Missed;
+pub use progress::{Heard, Mark, Offset, Places, Progress};
 use queue::{Item, Place};
 pub use reason::CloseReason;
 use state::State;
@@ -96,13 +99,13 @@ impl Outbox {
     }
 
     /// Queues a frame that has a place in a room's log. True: the caller has to see to a [`Self::flush`].
-    pub fn push_durable(&self, room: RoomKey, frame: &Frame) -> bool {
+    pub fn push_durable(&self, room: RoomKey, mark: Mark, frame: &Frame) -> bool {
         let mut state = self.state.lock();
         if let Link::Moved(_) = state.link {
             let next = state.link.next();
             drop(state);
             // The caller knows only of this outbox.
-            if let Some(next) = next.filter(|next| next.push_durable(room, frame)) {
+            if let Some(next) = next.filter(|next| next.push_durable(room, mark, frame)) {
                 next.flush();
             }
             return false;
@@ -110,14 +113,43 @@ impl Outbox {
         let item = match &mut state.log {
             None => Item::text(frame.clone(), Some(Place::Room(room))),
             Some(log) => {
-                let offset = log.add(Instant::now(), room, frame.clone());
+                let numbered = log.add(Instant::now(), room, frame, mark);
                 if let Link::Gone(_) = state.link {
                     return false;
                 }
-                Item::numbered(socket::with_offset(frame, offset), offset)
+                match numbered {
+                    Some((frame, offset)) => Item::numbered(frame, offset),
+                    None => Item::text(frame.clone(), None),
+                }
             }
         };
         self.queue_locked(&mut state, item)
+    }
+
+    /// Queues a frame by which the client is told to reload what it has of a room: what it missed, or misses until it is
+    /// back, need not be told. True: the caller has to see to a [`Self::flush`].
+    pub fn push_resync(&self, room: RoomKey, frame: &Frame) -> bool {
+        let mut state = self.state.lock();
+        if let Some(log) = &mut state.log {
+            log.skip();
+        }
+        match &mut state.link {
+            Link::Moved(_) => {
+                let next = state.link.next();
+                drop(state);
+                if let Some(next) = next.filter(|next| next.push_resync(room, frame)) {
+                    next.flush();
+                }
+                false
+            }
+            Link::Gone(parked) => {
+                parked.give_up(room);
+                false
+            }
+            Link::Polling | Link::Socket(_) => {
+                self.queue_locked(&mut state, Item::text(frame.clone(), None))
+            }
+        }
     }
 
     /// Queues a WebSocket control frame, as it is on the wire, and writes.

@@ -6,6 +6,7 @@
 
 mod actor;
 mod away;
+mod elsewhere;
 mod rename;
 mod root;
 #[cfg(test)]
@@ -211,6 +212,11 @@ impl Registry {
         self.sessions.insert(entry.id, Live { entry, actor });
     }
 
+    /// Whether a session with this secret is connected here, or may come back.
+    pub(crate) fn is_known(&self, pid: PrivateId) -> bool {
+        self.returning.contains_key(&pid)
+    }
+
     /// A session of this user that is connected, or may come back.
     pub(crate) fn returning(&self, pid: PrivateId, user: UserId) -> Option<Arc<SessionEntry>> {
         let entry = Arc::clone(&*self.returning.get(&pid)?);
@@ -286,6 +292,7 @@ impl Registry {
     }
 
     fn forget(&self, entry: &Arc<SessionEntry>) {
+        self.strike(entry);
         for pid in entry.pids() {
             self.returning
                 .remove_if(&pid, |_, held| Arc::ptr_eq(held, entry));

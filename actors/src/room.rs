@@ -21,6 +21,7 @@ mod elsewhere;
 mod entry;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod history;
 mod in_flight;
 mod log;
 mod log_calls;
@@ -40,6 +41,7 @@ mod typing;
 pub(crate) use actor::{RoomActor, RoomArgs};
 pub(crate) use cell::{RoomCell, RoomRef};
 pub(crate) use effect::Effect;
+pub(crate) use history::{Adoption, After};
 pub(crate) use message::{Author, Departure, RoomMessage, Standing};
 pub(crate) use shared::Shared;
 pub(crate) use state::RoomState;

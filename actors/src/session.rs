@@ -3,4 +3,5 @@
 pub(crate) mod actor;
 pub(crate) mod entry;
 pub(crate) mod gate;
+pub(crate) mod record;
 pub(crate) mod reply;

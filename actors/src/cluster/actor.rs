@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
@@ -24,6 +25,9 @@ use crate::{
 /// Between two looks at who is silent.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Between two times that what nodes remember together is kept on: well within the time for which they are kept.
+const KEEP: Duration = Duration::from_hours(3 * 24);
+
 pub(crate) struct ClusterActor;
 
 /// What the actor is told.
@@ -37,9 +41,14 @@ pub(crate) enum ClusterMessage {
     Tops(Vec<RoomKey>, Tops),
     /// A node has ended, and its users have not come back within the grace.
     Gone(NodeId),
+    /// Sessions of nodes that are gone may have stayed away for too long.
+    Sweep,
+    /// What is remembered together is to be kept on.
+    Keep,
 }
 
 pub(crate) struct ClusterState {
+    myself: ActorRef<ClusterMessage>,
     registry: Arc<Registry>,
     cluster: Arc<Cluster>,
     reading: tokio::task::JoinHandle<()>,
@@ -76,7 +85,9 @@ impl Actor for ClusterActor {
             }
         });
         myself.send_interval(LOOK, || ClusterMessage::Look);
+        myself.send_interval(KEEP, || ClusterMessage::Keep);
         Ok(ClusterState {
+            myself,
             registry,
             cluster,
             reading,
@@ -100,6 +111,8 @@ impl Actor for ClusterActor {
             }
             ClusterMessage::Tops(rooms, tops) => state.take_tops(&rooms, tops),
             ClusterMessage::Gone(node) => state.gone(node, End::Bye),
+            ClusterMessage::Sweep => state.registry.sweep(),
+            ClusterMessage::Keep => state.registry.keep_tables(),
         }
         Ok(())
     }
@@ -112,6 +125,8 @@ impl ClusterState {
             Incoming::Up => {
                 self.cluster.nodes.lock().excuse(Instant::now());
                 self.link(true);
+                self.registry.record_all();
+                self.sweep_later();
                 self.cluster.say(NodeSays::Hello);
                 self.say_alive(Instant::now());
             }
@@ -189,11 +204,17 @@ impl ClusterState {
     /// Does what another node asks for. What comes meanwhile is not held up.
     fn fulfil(&self, node: NodeId, number: u64, request: PeerRequest) {
         let (registry, cluster) = (Arc::clone(&self.registry), Arc::clone(&self.cluster));
+        // What is sent to rooms has its place among what comes from other nodes.
         let done = match request {
             PeerRequest::MembershipChanged(rooms) => {
-                registry.to_each(&rooms, RoomMessage::MembershipChanged)
+                let changed = RoomMessage::MembershipChanged;
+                registry.to_each(&rooms, changed).boxed()
             }
-            PeerRequest::Close(rooms) => registry.to_each(&rooms, RoomMessage::Close),
+            PeerRequest::Close(rooms) => registry.to_each(&rooms, RoomMessage::Close).boxed(),
+            PeerRequest::HandOver(of, pid) if of == cluster.node => {
+                async move { registry.hand_over(pid).await }.boxed()
+            }
+            PeerRequest::HandOver(..) => return,
         };
         tokio::spawn(async move {
             done.await;
@@ -247,11 +268,18 @@ impl ClusterState {
 
     fn take_tops(&mut self, rooms: &[RoomKey], tops: Tops) {
         if self.checks.is_emptied(tops.stamp) {
+            self.registry.record_all();
             self.give_all(|| Command::Emptied);
         }
         for (room, top) in rooms.iter().zip(tops.tops) {
             self.give(*room, Command::Top(top));
         }
+    }
+
+    /// Looks for sessions to be given up when those that may come back now cannot any more.
+    fn sweep_later(&self) {
+        let window = self.registry.settings().recovery_window;
+        self.myself.send_after(window, || ClusterMessage::Sweep);
     }
 
     fn say_alive(&mut self, now: Instant) {
@@ -261,6 +289,9 @@ impl ClusterState {
     }
 
     fn gone(&self, node: NodeId, end: End) {
+        let window = self.registry.settings().recovery_window;
+        self.cluster.set_gone(node, window);
+        self.sweep_later();
         self.cluster.asked.lock().gone(node);
         self.give_all(|| Command::NodeGone(node, end));
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backplane::EntryId,
-    id::{NodeId, SessionId},
+    id::{NodeId, PrivateId, SessionId},
     key::RoomKey,
 };
 
@@ -69,4 +69,6 @@ pub(crate) enum PeerRequest {
     MembershipChanged(Vec<RoomKey>),
     /// What these rooms belong to is gone: everybody is to be out.
     Close(Vec<RoomKey>),
+    /// That node is to let go of the session with this secret: its client has come to another.
+    HandOver(NodeId, PrivateId),
 }

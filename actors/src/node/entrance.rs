@@ -59,6 +59,7 @@ impl Node {
                 RecoveryMode::Always => true,
                 RecoveryMode::Off => false,
             };
+        self.adopt(&hello, can_recover).await;
         if !can_recover {
             return self.open_rejoining(hello);
         }
@@ -146,6 +147,7 @@ impl Node {
         let bytes_max = self.registry.settings().recovery_bytes_max;
         entry.outbox.keep_log(bytes_max);
         let session = self.begin(&entry)?;
+        self.registry.record(&entry);
         entry.outbox.send(&greeting(&entry));
         let opening = socket::event("session", &opening).map_err(|_| ClientError::internal())?;
         let opening = socket::with_offset(&opening, Offset::default());
@@ -161,7 +163,7 @@ impl Node {
 
     /// Proves that a session can be gone on with.
     async fn prove(&self, hello: &Hello) -> Option<Proof> {
-        let (old, after) = (self.replaced(hello)?, hello.offset?);
+        let (old, after) = (self.replaced(hello)?, hello.offset.as_ref()?.offset);
         let mut standings = HashMap::new();
         loop {
             let mut unknown = old.outbox.rooms_since(after)?;
@@ -235,6 +237,7 @@ impl Node {
         }
         let session = self.act_for(&new).map(|(session, actor)| {
             self.registry.add_live(Arc::clone(&new), actor);
+            self.registry.record(&new);
             session
         });
         new.outbox.flush();

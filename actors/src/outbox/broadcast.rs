@@ -15,12 +15,33 @@ pub enum Wire {
     Plain,
 }
 
+/// What an event is to who misses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Weight {
+    /// It must be heard later.
+    Durable,
+    /// What it says is to be found out anew, whatever else was missed.
+    Resync,
+    /// Nobody needs it later.
+    Passing,
+}
+
+impl Weight {
+    const fn of(event: &ServerEvent) -> Self {
+        match event {
+            ServerEvent::RoomResync { .. } => Self::Resync,
+            event if event.is_durable() => Self::Durable,
+            _ => Self::Passing,
+        }
+    }
+}
+
 /// An event on its way to the members of a room.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Broadcast {
     name: Cow<'static, str>,
     payload: Box<RawValue>,
-    is_durable: bool,
+    weight: Weight,
     #[serde(skip)]
     socket_io: OnceLock<Frame>,
     #[serde(skip)]
@@ -36,7 +57,7 @@ impl Broadcast {
         Self {
             name: event.name().into(),
             payload,
-            is_durable: event.is_durable(),
+            weight: Weight::of(event),
             socket_io: OnceLock::new(),
             plain: OnceLock::new(),
         }
@@ -55,9 +76,9 @@ impl Broadcast {
         }
     }
 
-    /// Whether who misses it must hear it later.
+    /// What it is to who misses it.
     #[must_use]
-    pub const fn is_durable(&self) -> bool {
-        self.is_durable
+    pub const fn weight(&self) -> Weight {
+        self.weight
     }
 }

@@ -3,33 +3,17 @@
 //! The numbers go up by one with each durable frame of the session, over all its rooms and connections; they are the
 //! offsets that its client knows. Whatever was told after `floor` is here, except what may not be told again.
 
-use std::{collections::VecDeque, fmt, str::FromStr};
+use std::collections::VecDeque;
 
-use collabflow_protocol::frame::Frame;
+use collabflow_protocol::{frame::Frame, socket};
 use tokio::time::Instant;
 
-use super::queue::ITEMS_KEPT;
-use crate::{id::TokenError, key::RoomKey};
-
-/// How far a session has heard what it was told. Clients keep it for us as text, and need not understand it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Offset(u64);
-
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Offset {
-    type Err = TokenError;
-
-    fn from_str(text: &str) -> Result<Self, TokenError> {
-        let is_ours = |offset: &Self| offset.to_string() == text;
-        let offset = text.parse().map(Self).map_err(|_| TokenError)?;
-        Some(offset).filter(is_ours).ok_or(TokenError)
-    }
-}
+use super::{
+    handover::{self, Logged, LoggedFrame},
+    progress::{Heard, Mark, Offset, Places},
+    queue::ITEMS_KEPT,
+};
+use crate::key::RoomKey;
 
 #[derive(Debug)]
 pub(super) struct Log {
@@ -38,8 +22,12 @@ pub(super) struct Log {
     bytes_max: usize,
     /// The last frame that was told.
     last: Offset,
+    /// The places in the rooms' logs that go with it.
+    places: Places,
     /// Frames up to this one may be missing.
     floor: Offset,
+    /// The places that go with that.
+    floor_places: Places,
     /// The last frame that a poll was answered with.
     polled: Offset,
 }
@@ -50,6 +38,8 @@ pub(super) struct Entry {
     pub(super) room: RoomKey,
     /// As it is shared with other sessions: without the offset.
     pub(super) frame: Frame,
+    /// The stamp of what it tells in the room's log, where it has one.
+    pub(super) stamp: Option<u64>,
     /// When it was put in line.
     at: Instant,
 }
@@ -61,19 +51,39 @@ impl Log {
             bytes: 0,
             bytes_max,
             last: Offset::default(),
+            places: Places::default(),
             floor: Offset::default(),
+            floor_places: Places::default(),
             polled: Offset::default(),
         }
     }
 
-    /// Takes a frame; its offset is the answer. The oldest are given up where there is no room.
-    pub(super) fn add(&mut self, at: Instant, room: RoomKey, frame: Frame) -> Offset {
+    /// Takes a frame; the answer is the same with its offset, and that. The oldest are given up where there is no room.
+    pub(super) fn add(
+        &mut self,
+        at: Instant,
+        room: RoomKey,
+        frame: &Frame,
+        mark: Mark,
+    ) -> Option<(Frame, Offset)> {
+        let stamp = match mark {
+            Mark::Beside => None,
+            Mark::At(stamp) => Some(stamp),
+            Mark::Away => {
+                self.skip();
+                return None;
+            }
+        };
         self.last.0 += 1;
+        if let Some(stamp) = stamp {
+            self.places.add(room, stamp);
+        }
         self.bytes += frame.len();
         self.entries.push_back(Entry {
             offset: self.last,
             room,
-            frame,
+            frame: frame.clone(),
+            stamp,
             at,
         });
         let (mut left, bytes_max) = (self.bytes, self.bytes_max);
@@ -82,7 +92,68 @@ impl Log {
             left -= entry.frame.len();
             is_over
         });
-        self.last
+        let numbered = numbered(frame, self.last, &self.places);
+        Some((numbered, self.last))
+    }
+
+    /// Something was told without an offset: nobody can say of who knows an earlier one whether it was heard.
+    pub(super) fn skip(&mut self) {
+        self.last.0 += 1;
+        self.drop_while(|_| true);
+        self.floor = self.last;
+        self.floor_places = self.places.clone();
+    }
+
+    /// As another node is to know it.
+    pub(super) fn hand_over(&self) -> Logged {
+        let entry = |entry: &Entry| LoggedFrame {
+            offset: entry.offset,
+            room: entry.room,
+            text: handover::text(&entry.frame),
+            stamp: entry.stamp,
+        };
+        Logged {
+            last: self.last,
+            floor: self.floor,
+            floor_places: self.floor_places.clone(),
+            entries: self.entries.iter().map(entry).collect(),
+        }
+    }
+
+    /// As another node has known it.
+    pub(super) fn adopted(logged: Logged, bytes_max: usize, now: Instant) -> Self {
+        let mut log = Self {
+            last: logged.last,
+            places: logged.floor_places.clone(),
+            floor: logged.floor,
+            floor_places: logged.floor_places,
+            ..Self::new(bytes_max)
+        };
+        for LoggedFrame {
+            offset,
+            room,
+            text,
+            stamp,
+        } in logged.entries
+        {
+            if let Some(stamp) = stamp {
+                log.places.add(room, stamp);
+            }
+            log.bytes += text.len();
+            log.entries.push_back(Entry {
+                offset,
+                room,
+                frame: Frame::from_text(&text),
+                stamp,
+                at: now,
+            });
+        }
+        log
+    }
+
+    /// How far a room was told.
+    pub(super) fn heard(&self, room: RoomKey) -> Option<Heard> {
+        self.places.heard(room)
     }
 
     /// What was put in line before was read.
@@ -112,6 +183,19 @@ impl Log {
         self.entries.range(start..)
     }
 
+    /// All that is known to be told, each with its offset, and that.
+    pub(super) fn told_again(&self) -> Vec<(Frame, Offset)> {
+        let mut places = self.floor_places.clone();
+        let mut told = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            if let Some(stamp) = entry.stamp {
+                places.add(entry.room, stamp);
+            }
+            told.push((numbered(&entry.frame, entry.offset, &places), entry.offset));
+        }
+        told
+    }
+
     /// Everything up to this offset was read; the rest goes out anew.
     pub(super) fn resume(&mut self, after: Offset, now: Instant) {
         self.drop_while(|entry| entry.offset <= after);
@@ -137,11 +221,18 @@ impl Log {
         while let Some(entry) = self.entries.pop_front_if(|entry| is_dropped(entry)) {
             self.bytes -= entry.frame.len();
             self.floor = entry.offset;
+            if let Some(stamp) = entry.stamp {
+                self.floor_places.add(entry.room, stamp);
+            }
         }
         if self.entries.is_empty() && self.entries.capacity() > ITEMS_KEPT {
             self.entries = VecDeque::new();
         }
     }
+}
+
+fn numbered(frame: &Frame, offset: Offset, places: &Places) -> Frame {
+    socket::with_offset(frame, format_args!("{offset}{places}"))
 }
 
 #[cfg(test)]
@@ -158,7 +249,7 @@ mod tests {
     fn log(bytes_max: usize, texts: &[&str]) -> Log {
         let mut log = Log::new(bytes_max);
         for text in texts {
-            log.add(Instant::now(), ROOM, Frame::from_text(text));
+            log.add(Instant::now(), ROOM, &Frame::from_text(text), Mark::Beside);
         }
         log
     }
@@ -176,7 +267,7 @@ mod tests {
         assert_eq!(since(&log, 2), [3]);
         assert!(since(&log, 3).is_empty());
         let later = Instant::now() + Duration::from_secs(1);
-        log.add(later, ROOM, Frame::from_text("d"));
+        log.add(later, ROOM, &Frame::from_text("d"), Mark::Beside);
         log.prove(later);
         assert_eq!(since(&log, 3), [4]);
         assert!(log.reaches(Offset(3)) && log.reaches(Offset(4)));
@@ -194,7 +285,12 @@ mod tests {
         let mut log = log(10, &["aaaa", "bbbb", "cccc"]);
         assert_eq!(since(&log, 1), [2, 3]);
         assert!(!log.reaches(Offset(0)) && log.reaches(Offset(1)));
-        log.add(Instant::now(), ROOM, Frame::from_text(&"d".repeat(11)));
+        log.add(
+            Instant::now(),
+            ROOM,
+            &Frame::from_text(&"d".repeat(11)),
+            Mark::Beside,
+        );
         assert!(!log.reaches(Offset(3)) && log.reaches(Offset(4)));
         assert_eq!(log.bytes, 0);
     }
@@ -223,20 +319,11 @@ mod tests {
     #[tokio::test]
     async fn a_room_that_is_lost_is_not_told_again_and_others_are() {
         let mut log = log(100, &["a", "b"]);
-        log.add(Instant::now(), OTHER, Frame::from_text("c"));
-        log.add(Instant::now(), ROOM, Frame::from_text("d"));
+        log.add(Instant::now(), OTHER, &Frame::from_text("c"), Mark::Beside);
+        log.add(Instant::now(), ROOM, &Frame::from_text("d"), Mark::Beside);
         log.forget(ROOM);
         assert_eq!(since(&log, 0), [3]);
         assert!(log.reaches(Offset(0)) && log.reaches(Offset(4)));
         assert_eq!(log.bytes, 1);
-    }
-
-    #[test]
-    fn an_offset_is_text_that_reads_back_and_no_other_text_is_one() {
-        let offset = Offset(42);
-        assert_eq!(offset.to_string().parse(), Ok(offset));
-        for text in ["", "042", "+42", "-1", "4.2", "x", "99999999999999999999"] {
-            assert_eq!(text.parse::<Offset>(), Err(TokenError), "{text}");
-        }
     }
 }

@@ -62,7 +62,16 @@ impl Parked {
         }
     }
 
-    fn give_up(&mut self, room: RoomKey) {
+    /// All frames, and the rooms of which they are not all.
+    pub(super) fn hand_over(&mut self) -> (VecDeque<(RoomKey, Frame)>, Vec<RoomKey>) {
+        let Self {
+            frames, incomplete, ..
+        } = std::mem::take(self);
+        (frames, incomplete.into_iter().collect())
+    }
+
+    /// Nothing of a room is kept any more.
+    pub(super) fn give_up(&mut self, room: RoomKey) {
         let given_up = self.drain(room).len();
         metrics::frames_dropped("away_too_much", given_up);
         self.incomplete.insert(room);

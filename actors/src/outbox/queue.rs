@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io::IoSlice};
 use bytes::Bytes;
 use collabflow_protocol::frame::Frame;
 
-use super::log::Offset;
+use super::progress::Offset;
 use crate::key::RoomKey;
 
 /// A queue that has grown past this is given back to the system once it is empty.

@@ -2,15 +2,10 @@
 
 use std::sync::Arc;
 
-use collabflow_protocol::{frame::Frame, socket};
+use collabflow_protocol::frame::Frame;
 use tokio::time::Instant;
 
-use super::{
-    CloseReason, Outbox,
-    link::Link,
-    log::{Log, Offset},
-    queue::Item,
-};
+use super::{CloseReason, Outbox, link::Link, log::Log, progress::Offset, queue::Item};
 use crate::key::RoomKey;
 
 impl Outbox {
@@ -62,9 +57,8 @@ impl Outbox {
         let mut theirs = next.state.lock();
         if !matches!(theirs.link, Link::Gone(_)) {
             theirs.queue.push(Item::text(greeting.clone(), None));
-            for entry in log.since(after) {
-                let frame = socket::with_offset(&entry.frame, entry.offset);
-                theirs.queue.push(Item::numbered(frame, entry.offset));
+            for (frame, offset) in log.told_again() {
+                theirs.queue.push(Item::numbered(frame, offset));
             }
             theirs.queue.excuse();
         }

@@ -170,15 +170,15 @@ async fn a_poll_takes_what_fits_and_one_frame_at_least() {
 #[tokio::test]
 async fn what_was_not_wholly_written_and_what_comes_later_is_kept_for_each_room() {
     let (outbox, wall) = outbox(1_000);
-    outbox.push_durable(ROOM, &frame("heard"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("heard"));
     outbox.flush();
     wall.0.lock().room = Some(2);
-    outbox.push_durable(ROOM, &frame("half"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("half"));
     outbox.push(&frame("typing"));
-    outbox.push_durable(OTHER, &frame("other"));
+    outbox.push_durable(OTHER, Mark::Beside, &frame("other"));
     outbox.flush();
     outbox.park();
-    outbox.push_durable(ROOM, &frame("later"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("later"));
     outbox.push(&frame("typing again"));
     assert_eq!(missed(&outbox, ROOM), ["half", "later"]);
     assert_eq!(missed(&outbox, OTHER), ["other"]);
@@ -188,14 +188,14 @@ async fn what_was_not_wholly_written_and_what_comes_later_is_kept_for_each_room(
 #[tokio::test(start_paused = true)]
 async fn what_was_written_since_a_connection_fell_silent_is_missed_too() {
     let (outbox, _wall) = outbox(1_000);
-    outbox.push_durable(ROOM, &frame("read"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("read"));
     outbox.flush();
     tokio::time::advance(Duration::from_millis(50)).await;
     let since = Instant::now();
-    outbox.push_durable(ROOM, &frame("unread"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("unread"));
     outbox.flush();
     outbox.close(CloseReason::PingTimeout);
-    outbox.push_durable(ROOM, &frame("later"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("later"));
     outbox.end(CloseReason::PingTimeout, Some(since));
     assert_eq!(missed(&outbox, ROOM), ["unread", "later"]);
 }
@@ -203,7 +203,7 @@ async fn what_was_written_since_a_connection_fell_silent_is_missed_too() {
 #[tokio::test]
 async fn what_was_written_to_a_connection_that_did_not_fall_silent_counts_as_read() {
     let (outbox, _wall) = outbox(1_000);
-    outbox.push_durable(ROOM, &frame("read"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("read"));
     outbox.flush();
     outbox.end(CloseReason::PeerClosed, None);
     outbox.end(
@@ -217,11 +217,11 @@ async fn what_was_written_to_a_connection_that_did_not_fall_silent_counts_as_rea
 async fn a_proof_of_reading_leaves_nothing_to_remember() {
     let (outbox, _wall) = outbox(1_000);
     let start = Instant::now();
-    outbox.push_durable(ROOM, &frame("read"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("read"));
     outbox.flush();
     tokio::time::advance(Duration::from_millis(1)).await;
     outbox.prove_read(Instant::now());
-    outbox.push_durable(ROOM, &frame("unread"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("unread"));
     outbox.flush();
     outbox.end(CloseReason::PingTimeout, Some(start));
     assert_eq!(missed(&outbox, ROOM), ["unread"]);
@@ -231,9 +231,9 @@ async fn a_proof_of_reading_leaves_nothing_to_remember() {
 async fn more_unread_frames_than_are_remembered_make_their_room_incomplete() {
     let (outbox, _wall) = outbox(10_000);
     let start = Instant::now();
-    outbox.push_durable(ROOM, &frame("first"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("first"));
     for number in 0..UNPROVEN_MAX {
-        outbox.push_durable(OTHER, &frame(&format!("{number}")));
+        outbox.push_durable(OTHER, Mark::Beside, &frame(&format!("{number}")));
     }
     outbox.flush();
     outbox.end(CloseReason::PingTimeout, Some(start));
@@ -245,7 +245,7 @@ async fn more_unread_frames_than_are_remembered_make_their_room_incomplete() {
 async fn what_a_poll_was_answered_is_missed_unless_another_poll_follows() {
     let outbox = Outbox::for_tests();
     for text in ["proven", "unproven", "never taken"] {
-        outbox.push_durable(ROOM, &frame(text));
+        outbox.push_durable(ROOM, Mark::Beside, &frame(text));
     }
     assert_eq!(outbox.take(1), [frame("proven")]);
     assert_eq!(outbox.take(1), [frame("unproven")]);
@@ -257,9 +257,9 @@ async fn what_a_poll_was_answered_is_missed_unless_another_poll_follows() {
 async fn an_answer_that_its_connection_has_taken_is_read_unless_the_client_falls_silent() {
     let polled = || {
         let outbox = Outbox::for_tests();
-        outbox.push_durable(ROOM, &frame("answered"));
+        outbox.push_durable(ROOM, Mark::Beside, &frame("answered"));
         assert_eq!(outbox.take(100), [frame("answered")]);
-        outbox.push_durable(ROOM, &frame("queued"));
+        outbox.push_durable(ROOM, Mark::Beside, &frame("queued"));
         outbox.answer_sent();
         outbox
     };
@@ -275,13 +275,13 @@ async fn an_answer_that_its_connection_has_taken_is_read_unless_the_client_falls
 #[tokio::test]
 async fn who_has_read_nothing_misses_all_that_is_not_proven() {
     let (outbox, _) = outbox(1000);
-    outbox.push_durable(ROOM, &frame("proven"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("proven"));
     outbox.flush();
     outbox.prove_read(Instant::now());
-    outbox.push_durable(ROOM, &frame("written"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("written"));
     outbox.flush();
     outbox.end(CloseReason::PeerClosed, None);
-    outbox.push_durable(ROOM, &frame("later"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("later"));
     outbox.disprove();
     assert_eq!(missed(&outbox, ROOM), ["written", "later"]);
 }
@@ -289,7 +289,7 @@ async fn who_has_read_nothing_misses_all_that_is_not_proven() {
 #[tokio::test]
 async fn an_upgrade_proves_that_the_last_poll_was_read() {
     let outbox = Outbox::for_tests();
-    outbox.push_durable(ROOM, &frame("read"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("read"));
     assert_eq!(outbox.take(100), [frame("read")]);
     outbox.attach(Box::new(Wall::default()));
     assert_eq!(
@@ -319,9 +319,9 @@ async fn a_close_lets_out_what_the_socket_takes_and_says_why_unless_a_frame_is_t
 async fn a_room_of_which_too_much_was_missed_is_incomplete_and_others_are_not() {
     let (outbox, _wall) = outbox(100);
     outbox.park();
-    outbox.push_durable(OTHER, &frame("little"));
+    outbox.push_durable(OTHER, Mark::Beside, &frame("little"));
     for _ in 0..3 {
-        outbox.push_durable(ROOM, &frame(&"x".repeat(60)));
+        outbox.push_durable(ROOM, Mark::Beside, &frame(&"x".repeat(60)));
     }
     assert_eq!(
         outbox.take_missed(ROOM),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use collabflow_protocol::event::ServerEvent;
+use collabflow_protocol::{event::ServerEvent, frame::Frame};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::{task::JoinHandle, time::Instant};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     metrics,
-    outbox::Broadcast,
+    outbox::{Broadcast, Mark, Weight},
     registry::Registry,
     session::{entry::SessionEntry, reply::Reply},
 };
@@ -189,10 +189,18 @@ impl ActorState {
                 Effect::Types(entry, is_typing) => self.log.types(&entry, is_typing),
                 Effect::Follow => self.log.follow(),
                 Effect::ReadLog(after) => self.log.read(after),
-                Effect::Tell(event, audience) => self.tell(&event, &audience),
-                Effect::TellShared(shared) => {
+                Effect::ReadHistory => self.log.read_history(),
+                Effect::Record(entry) => self.registry.record(&entry),
+                // Who asked may have gone.
+                Effect::ToldTo(asked, stamp) => drop(asked.send(stamp)),
+                Effect::Tell(event, audience, mark) => self.tell(&event, &audience, mark),
+                Effect::TellAgain(entry, event, stamp) => {
+                    let frame = event.frame(entry.outbox.wire());
+                    self.push_frame(&entry, frame, Mark::At(stamp));
+                }
+                Effect::TellShared(shared, mark) => {
                     let state = self.room.state();
-                    push_all(&state, &shared.event, &mut self.dirty, |entry| {
+                    push_all(&state, &shared.event, mark, &mut self.dirty, |entry| {
                         shared.is_for(entry)
                     });
                 }
@@ -206,13 +214,13 @@ impl ActorState {
         }
     }
 
-    fn tell(&mut self, event: &ServerEvent, audience: &Audience) {
+    fn tell(&mut self, event: &ServerEvent, audience: &Audience, mark: Mark) {
         let broadcast = Broadcast::new(event);
         metrics::event_told(event.name());
         let state = self.room.state();
         match audience {
-            Audience::All => push_all(&state, &broadcast, &mut self.dirty, |_| true),
-            Audience::AllBut(out) => push_all(&state, &broadcast, &mut self.dirty, |e| {
+            Audience::All => push_all(&state, &broadcast, mark, &mut self.dirty, |_| true),
+            Audience::AllBut(out) => push_all(&state, &broadcast, mark, &mut self.dirty, |e| {
                 !out.contains(&e.id)
             }),
             Audience::Only(sessions) => {
@@ -220,7 +228,7 @@ impl ActorState {
                     .iter()
                     .filter_map(|session| state.members().get(*session));
                 let pushed = seats
-                    .map(|seat| push(&state, &seat.entry, &broadcast, &mut self.dirty))
+                    .map(|seat| push(&state, &seat.entry, &broadcast, mark, &mut self.dirty))
                     .count();
                 metrics::delivered(pushed);
             }
@@ -231,30 +239,22 @@ impl ActorState {
         let key = self.room.key;
         let missed = old.outbox.take_missed(key);
         if !missed.complete {
-            let broadcast = Broadcast::new(&ServerEvent::RoomResync {
+            let resync = Broadcast::new(&ServerEvent::RoomResync {
                 room: key.to_string(),
             });
-            self.push_frame(new, broadcast.frame(new.outbox.wire()), false);
+            let outbox = &new.outbox;
+            if outbox.push_resync(key, resync.frame(outbox.wire())) {
+                self.dirty.push(Arc::clone(outbox));
+            }
         }
         for frame in &missed.frames {
-            self.push_frame(new, frame, true);
+            self.push_frame(new, frame, Mark::Beside);
         }
     }
 
-    fn push_frame(
-        &mut self,
-        entry: &SessionEntry,
-        frame: &collabflow_protocol::frame::Frame,
-        is_durable: bool,
-    ) {
-        let outbox = &entry.outbox;
-        let is_dirty = if is_durable {
-            outbox.push_durable(self.room.key, frame)
-        } else {
-            outbox.push(frame)
-        };
-        if is_dirty {
-            self.dirty.push(Arc::clone(outbox));
+    fn push_frame(&mut self, entry: &SessionEntry, frame: &Frame, mark: Mark) {
+        if entry.outbox.push_durable(self.room.key, mark, frame) {
+            self.dirty.push(Arc::clone(&entry.outbox));
         }
     }
 
@@ -275,6 +275,7 @@ impl ActorState {
 fn push_all(
     state: &RoomState,
     broadcast: &Broadcast,
+    mark: Mark,
     dirty: &mut Dirty,
     hears: impl Fn(&SessionEntry) -> bool,
 ) {
@@ -284,17 +285,23 @@ fn push_all(
         .iter()
         .filter(|seat| hears(&seat.entry));
     let pushed = hearing
-        .map(|seat| push(state, &seat.entry, broadcast, dirty))
+        .map(|seat| push(state, &seat.entry, broadcast, mark, dirty))
         .count();
     metrics::delivered(pushed);
 }
 
-fn push(state: &RoomState, entry: &SessionEntry, broadcast: &Broadcast, dirty: &mut Dirty) {
+fn push(
+    state: &RoomState,
+    entry: &SessionEntry,
+    broadcast: &Broadcast,
+    mark: Mark,
+    dirty: &mut Dirty,
+) {
     let frame = broadcast.frame(entry.outbox.wire());
-    let is_dirty = if broadcast.is_durable() {
-        entry.outbox.push_durable(state.key(), frame)
-    } else {
-        entry.outbox.push(frame)
+    let is_dirty = match broadcast.weight() {
+        Weight::Durable => entry.outbox.push_durable(state.key(), mark, frame),
+        Weight::Resync => entry.outbox.push_resync(state.key(), frame),
+        Weight::Passing => entry.outbox.push(frame),
     };
     if is_dirty {
         dirty.push(Arc::clone(&entry.outbox));

@@ -33,10 +33,12 @@ impl RoomState {
             let message = format!("A session may be in at most {most} rooms");
             return self.refuse(reply, ClientError::new(ErrorCode::RateLimited, message));
         }
-        let Some(left_behind) = entry.joined(self.key) else {
+        let since = self.ledger.log.stamp();
+        let Some(left_behind) = entry.joined(self.key, since) else {
             return self.refuse(reply, ClientError::unavailable());
         };
         self.seat(&entry, now);
+        self.record(&entry);
         let done = if self.key.scope().is_some() {
             Done::Users(self.presence.briefs())
         } else {
@@ -48,6 +50,26 @@ impl RoomState {
             self.effects.push(Effect::MoveOn(entry, left_behind));
         }
         self.effects.push(Effect::Answer(reply, Ok(done)));
+    }
+
+    /// A session's rooms have changed: where there are other nodes, they are to know.
+    fn record(&mut self, entry: &Arc<SessionEntry>) {
+        let log = &self.ledger.log;
+        if !log.is_clustered() {
+            return;
+        }
+        if log.is_in_doubt() {
+            entry.doubt(self.key, u64::MAX);
+        }
+        self.effects.push(Effect::Record(Arc::clone(entry)));
+    }
+
+    /// From now on something is told here without a place in the log, or was up to this stamp.
+    pub(super) fn doubt(&mut self, stamp: u64) {
+        for seat in self.members.seats() {
+            seat.entry.doubt(self.key, stamp);
+            self.effects.push(Effect::Record(Arc::clone(&seat.entry)));
+        }
     }
 
     fn seat(&mut self, entry: &Arc<SessionEntry>, now: Instant) {
@@ -85,6 +107,7 @@ impl RoomState {
         now: Instant,
     ) {
         entry.left(self.key);
+        self.record(entry);
         self.stop_typing(entry);
         if let Some(seat) = self.members.remove(entry) {
             self.ledger.told.closed(entry.id, entry.user_id(), now);
@@ -123,10 +146,11 @@ impl RoomState {
         if !was_in {
             return new.left(self.key);
         }
-        if !new.restore(self.key) {
+        if !new.restore(self.key, self.ledger.log.stamp()) {
             return;
         }
         self.ledger.told.returned(old.id, new.id);
+        self.record(new);
         if !new.has_ended() {
             self.seat(new, now);
         } else if self.members.add(Arc::clone(new)) {
@@ -205,6 +229,7 @@ impl RoomState {
         let mut gone = Vec::new();
         for (entry, is_away) in strangers {
             entry.put_out(self.key);
+            self.record(&entry);
             self.members.remove(&entry);
             self.stop_typing(&entry);
             if !is_away {
@@ -232,6 +257,7 @@ impl RoomState {
             .collect::<Vec<_>>()
         {
             entry.left(self.key);
+            self.record(&entry);
             self.members.remove(&entry);
             self.typing.stop(entry.id);
         }

@@ -14,6 +14,7 @@ use crate::{
     id::{NodeId, SessionId},
     key::RoomKey,
     node::Refusal,
+    outbox::{Broadcast, Mark},
     session::{
         entry::SessionEntry,
         reply::{Done, Reply},
@@ -36,6 +37,12 @@ pub(crate) enum Effect {
     Follow,
     /// Read the room's log from after this offset.
     ReadLog(u64),
+    /// Read the room's log, whole.
+    ReadHistory,
+    /// A session's rooms have changed: the other nodes are to know.
+    Record(Arc<SessionEntry>),
+    /// Say how far the room has told its log.
+    ToldTo(tokio::sync::oneshot::Sender<Option<u64>>, Option<u64>),
     /// A user is present on this node: say so to the others.
     Here(Arc<UserBrief>),
     /// A user is present on this node no more.
@@ -46,10 +53,12 @@ pub(crate) enum Effect {
     Forget(NodeId, Vec<UserId>),
     /// A session of this node types, or has stopped: say so to the others.
     Types(Arc<SessionEntry>, bool),
-    /// Tell an event.
-    Tell(ServerEvent, Audience),
+    /// Tell an event, which stands so in the room's log where it is durable.
+    Tell(ServerEvent, Audience, Mark),
     /// Tell an event that other rooms are told as well.
-    TellShared(Arc<Shared>),
+    TellShared(Arc<Shared>, Mark),
+    /// Tell one session that is away an event of the log, with its stamp.
+    TellAgain(Arc<SessionEntry>, Arc<Broadcast>, u64),
     /// Answer.
     Answer(Reply, Result<Done, Refusal>),
     /// Hand what a session missed in this room to the one that took its place.

@@ -210,14 +210,14 @@ impl TestRoom {
                     self.apply(Command::Membership(number, found));
                 }
                 Effect::Ask(slot, request) => self.asked.push((slot, request)),
-                Effect::Tell(event, audience) => self.told.push((event, audience)),
+                Effect::Tell(event, audience, _) => self.told.push((event, audience)),
                 Effect::Answer(_, result) => self.answered.push(result),
                 Effect::Confirm(done) => drop(done.send(())),
                 Effect::Vouch(asked, standing) => drop(asked.send(standing)),
                 Effect::Append(append) => self.appended.push(append),
                 Effect::ReadLog(after) => self.log_reads.push(after),
-                Effect::TellShared(shared) => self.shared.push(shared),
-                Effect::Replay { .. } | Effect::MoveOn(..) => {}
+                Effect::TellShared(shared, _) => self.shared.push(shared),
+                Effect::Replay { .. } | Effect::MoveOn(..) | Effect::Record(_) => {}
                 of_cluster => self.of_cluster.push(of_cluster),
             }
         }

@@ -22,6 +22,7 @@ use crate::{
     backplane::{Append, EntryId, Position},
     cluster::RoomSays,
     id::NodeId,
+    outbox::Mark,
 };
 
 /// How long an entry waits for the version that must be told before it; then it tells the task whole.
@@ -53,6 +54,8 @@ pub(crate) struct Log {
     stamp: Option<u64>,
     /// It has told something since it was said last where its log ends.
     has_moved: bool,
+    /// What is being told.
+    telling: Telling,
     /// Who wants in before the room follows its log, or is to end it before it is told to its end.
     waiting: Vec<RoomMessage>,
     /// Entries of this node that were not told yet, in the order of their commits.
@@ -65,6 +68,8 @@ pub(crate) struct Log {
     is_unread: bool,
     /// Entries that were told here while the log was away, in their order.
     behind: VecDeque<Append>,
+    /// The greatest stamp that one of these was given.
+    behind_to: u64,
     told_here: ToldHere,
     /// Something of another node's was told here after what comes after it in the log.
     is_disordered: bool,
@@ -72,6 +77,18 @@ pub(crate) struct Log {
     pub(super) words: Vec<(NodeId, RoomSays)>,
     /// When something is tried again.
     again_at: Option<Instant>,
+}
+
+/// What is being told, as far as the log is concerned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Telling {
+    /// Nothing of it.
+    #[default]
+    Beside,
+    /// The entry with this stamp.
+    Entry(u64),
+    /// An entry that is not in the log yet.
+    Here,
 }
 
 /// How far the room has told its log.
@@ -130,6 +147,36 @@ impl Log {
     /// Whether there are other nodes.
     pub(super) fn is_clustered(&self) -> bool {
         self.link != Link::Alone
+    }
+
+    /// The stamp up to which the room has told its log, if it follows that.
+    pub(super) const fn stamp(&self) -> Option<u64> {
+        match self.following {
+            Following::At(_) => self.stamp,
+            Following::No | Following::Beginning => None,
+        }
+    }
+
+    /// The log that the room follows, and the stamp up to which it has told it.
+    pub(super) fn told_to(&self) -> Option<(&str, u64)> {
+        match &self.following {
+            Following::At(at) => Some((&at.epoch, self.stamp?)),
+            Following::No | Following::Beginning => None,
+        }
+    }
+
+    /// Whether something was told here that has no place in the log yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.link == Link::Down || !self.behind.is_empty()
+    }
+
+    /// How what is told now stands in the log.
+    pub(super) const fn mark(&self) -> Mark {
+        match (self.link, self.telling) {
+            (_, Telling::Entry(stamp)) => Mark::At(stamp),
+            (Link::Down, _) | (_, Telling::Here) => Mark::Away,
+            (Link::Alone | Link::Up, Telling::Beside) => Mark::Beside,
+        }
     }
 
     /// Whether nothing of this node's is under way.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use collabflow_protocol::{id::UserId, model::UserBrief};
 
 use crate::{
-    backplane::{Append, Backplane, BackplaneError},
+    backplane::{Append, Backplane, BackplaneError, Tail},
     cluster::RoomSays,
     id::NodeId,
     registry::Registry,
@@ -62,9 +62,17 @@ impl LogCalls {
     }
 
     pub(super) fn read(&self, after: u64) {
+        self.read_since(after, Command::Tail);
+    }
+
+    pub(super) fn read_history(&self) {
+        self.read_since(0, Command::History);
+    }
+
+    fn read_since(&self, after: u64, command: fn(Result<Tail, BackplaneError>) -> Command) {
         let (backplane, key) = (self.backplane(), self.room.key);
         self.answer(async move {
-            Command::Tail(match backplane {
+            command(match backplane {
                 Ok(backplane) => backplane.since(key, after).await,
                 Err(error) => Err(error),
             })

@@ -9,8 +9,7 @@ use collabflow_protocol::{
 };
 use tokio::sync::oneshot;
 
-use super::shared::Shared;
-
+use super::{history::Adoption, shared::Shared};
 use crate::{
     backplane::EntryId,
     id::SessionId,
@@ -113,6 +112,10 @@ pub(crate) enum RoomMessage {
         old: Arc<SessionEntry>,
         new: Arc<SessionEntry>,
     },
+    /// A session that was on another node, and is away, is to have a seat, with what it missed.
+    Adopt(Adoption),
+    /// A session goes to another node: how far was it told the room's log? `None`: nobody can say.
+    Release(Arc<SessionEntry>, oneshot::Sender<Option<u64>>),
     /// A task is to be changed, or a change announced.
     Task(Author, Box<TaskCommand>, Reply),
     /// A message is to be written.

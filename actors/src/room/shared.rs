@@ -21,6 +21,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether a session that is in this room hears it in another one.
+    pub(crate) fn is_told_before(&self, session: &SessionEntry, room: RoomKey) -> bool {
+        let mut before = self.rooms.iter().take_while(|told| **told != room);
+        before.any(|told| session.is_in(*told))
+    }
+
     /// Whether a session is to hear it now, and has not before.
     pub(crate) fn is_for(&self, session: &SessionEntry) -> bool {
         let is_meant = |only: &HashSet<_>| only.contains(&session.user_id());
@@ -31,6 +37,7 @@ impl Shared {
 
 impl RoomState {
     pub(super) fn deliver_shared(&mut self, shared: Arc<Shared>) {
-        self.effects.push(Effect::TellShared(shared));
+        let mark = self.ledger.log.mark();
+        self.effects.push(Effect::TellShared(shared, mark));
     }
 }

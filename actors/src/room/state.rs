@@ -12,6 +12,7 @@ use super::{
     crowd::Crowd,
     effect::{Answer, Audience, Effect, MembershipRead},
     entry::{self, Entry},
+    history::History,
     log::Log,
     members::Members,
     message::{Author, RoomMessage},
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Tail(Result<Tail, BackplaneError>),
     /// Where the room's log ends.
     Top(Option<Position>),
+    /// The room's log was read, whole, for who was on another node.
+    History(Result<Tail, BackplaneError>),
     /// The backplane is there, or away.
     Link(bool),
     /// The backplane has forgotten everything.
@@ -123,6 +126,7 @@ pub(crate) struct RoomState {
     pub(super) typing: Typing,
     pub(super) access: Access,
     pub(super) ledger: Ledger,
+    pub(super) history: History,
     pub(super) parked: VecDeque<Parked>,
     /// Who waits for memberships to be read anew, and by which read.
     pub(super) awaiting: Vec<(u64, oneshot::Sender<()>)>,
@@ -150,6 +154,7 @@ impl RoomState {
                 log: log.map(Log::clustered).unwrap_or_default(),
                 ..Ledger::default()
             },
+            history: History::default(),
             parked: VecDeque::new(),
             awaiting: Vec::new(),
             settling: Vec::new(),
@@ -189,6 +194,7 @@ impl RoomState {
             Command::Tail(tail) => self.take_tail(tail, now),
             Command::Top(top) => self.take_top(top),
             Command::Emptied => self.say_present(),
+            Command::History(log) => self.take_history(log, now),
             Command::Link(is_up) => self.take_link(is_up, now),
             Command::Word(node, says) => self.take_word(node, says, now),
             Command::NodeGone(node, end) => self.take_node_gone(node, end, now),
@@ -210,6 +216,8 @@ impl RoomState {
             RoomMessage::Return { old, new } => self.ask(Asked::Return { old, new }, 0, now),
             RoomMessage::Vouch(user, asked) => self.ask(Asked::Vouch(user, asked), 0, now),
             RoomMessage::Renew { old, new } => self.renew(&old, &new, now),
+            RoomMessage::Adopt(adoption) => self.adopt(adoption, now),
+            RoomMessage::Release(entry, told) => self.release(&entry, told, now),
             RoomMessage::Task(author, command, reply) => {
                 self.ask(Asked::Task(author, command, reply), 0, now);
             }
@@ -313,12 +321,14 @@ impl RoomState {
             && self.ledger.told.is_empty()
             && self.ledger.pipeline.is_empty()
             && self.ledger.log.is_quiet()
+            && self.history.is_empty()
             && self.parked.is_empty()
             && self.awaiting.is_empty()
     }
 
     pub(super) fn tell(&mut self, event: ServerEvent, audience: Audience) {
-        self.effects.push(Effect::Tell(event, audience));
+        let mark = self.ledger.log.mark();
+        self.effects.push(Effect::Tell(event, audience, mark));
     }
 
     pub(super) fn refuse(&mut self, reply: Reply, refusal: impl Into<Refusal>) {

@@ -6,6 +6,7 @@ mod attendance;
 mod away;
 mod broken;
 mod given_up;
+mod history;
 mod in_flight;
 mod lost;
 mod membership;

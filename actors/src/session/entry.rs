@@ -3,14 +3,21 @@
 //! Only a room writes that the session is in it, so that the two can never disagree for longer than the room is at
 //! work; the session's end, a return and a room's restart are read off here.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use collabflow_protocol::{id::UserId, model::UserBrief};
 use parking_lot::{Mutex, RwLock};
 
+use super::record::{RoomRecord, SessionRecord};
 use crate::{
     backplane::EntryId,
-    id::{PrivateId, SessionId},
+    id::{NodeId, PrivateId, SessionId},
     key::RoomKey,
     outbox::Outbox,
 };
@@ -29,11 +36,13 @@ pub(crate) struct SessionEntry {
     user: RwLock<Arc<UserBrief>>,
     pub(crate) outbox: Arc<Outbox>,
     rooms: Mutex<Rooms>,
+    /// The other nodes know of it.
+    is_recorded: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Rooms {
-    joined: Vec<Joined>,
+    joined: Vec<RoomRecord>,
     life: Life,
     returning: Option<Box<Returning>>,
     /// The last events that it has heard in one room, and may be told in another.
@@ -68,13 +77,6 @@ enum Life {
     Away,
     /// It is over, or another entry has its place.
     Over,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Joined {
-    room: RoomKey,
-    /// It was given back on a return; the session has not joined it itself since.
-    restored: bool,
 }
 
 impl SessionEntry {
@@ -119,6 +121,7 @@ impl SessionEntry {
             user: RwLock::new(user),
             outbox,
             rooms: Mutex::new(rooms),
+            is_recorded: AtomicBool::new(false),
         }
     }
 
@@ -144,6 +147,58 @@ impl SessionEntry {
             pid: old.pid,
             ..Self::with_rooms(user, outbox, None, rooms)
         })
+    }
+
+    /// A session that was on another node, in its rooms there; it is away.
+    pub(crate) fn adopted(
+        record: &SessionRecord,
+        user: Arc<UserBrief>,
+        outbox: Arc<Outbox>,
+    ) -> Arc<Self> {
+        let rooms = Rooms {
+            joined: record.rooms.clone(),
+            life: Life::Away,
+            ..Rooms::default()
+        };
+        Arc::new(Self {
+            id: record.id,
+            pid: record.pid,
+            ..Self::with_rooms(user, outbox, record.former_pid, rooms)
+        })
+    }
+
+    /// What the other nodes are to know of it; `None` where that is nothing: it is over, or there is nothing to come back to.
+    pub(crate) fn record(&self, node: NodeId) -> Option<SessionRecord> {
+        let can_recover = self.outbox.has_log();
+        let rooms = self.rooms.lock();
+        let is_worth_it = can_recover || !rooms.joined.is_empty() || self.is_recorded();
+        (is_worth_it && rooms.life != Life::Over).then(|| SessionRecord {
+            id: self.id,
+            user: self.user_id,
+            pid: self.pid,
+            former_pid: self.former_pid,
+            node,
+            can_recover,
+            rooms: rooms.joined.clone(),
+            left: None,
+        })
+    }
+
+    /// Whether the other nodes know of it.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_recorded(&self, is_recorded: bool) {
+        self.is_recorded.store(is_recorded, Ordering::Relaxed);
+    }
+
+    /// What the session was told of a room up to this stamp, it was told in part without an offset.
+    pub(crate) fn doubt(&self, room: RoomKey, stamp: u64) {
+        let mut rooms = self.rooms.lock();
+        if let Some(joined) = rooms.joined.iter_mut().find(|joined| joined.room == room) {
+            joined.doubtful_to = stamp;
+        }
     }
 
     /// The secrets by which its client may come back.
@@ -245,21 +300,23 @@ impl SessionEntry {
         is_away
     }
 
-    /// The session has joined a room itself. The answer is the rooms of that kind which were only given back to it:
+    /// The session has joined a room itself, which has told its log up to the stamp `since`. The answer is the rooms of that kind which were only given back to it:
     /// it has moved on from them. `None`: it has ended, and is not in the room.
-    pub(crate) fn joined(&self, room: RoomKey) -> Option<Vec<RoomKey>> {
+    pub(crate) fn joined(&self, room: RoomKey, since: Option<u64>) -> Option<Vec<RoomKey>> {
         let mut rooms = self.rooms.lock();
         if rooms.life != Life::Connected {
             return None;
         }
         match rooms.joined.iter_mut().find(|joined| joined.room == room) {
             Some(joined) => joined.restored = false,
-            None => rooms.joined.push(Joined {
+            None => rooms.joined.push(RoomRecord {
                 room,
                 restored: false,
+                since,
+                doubtful_to: 0,
             }),
         }
-        let is_left_behind = |joined: &&Joined| joined.restored && joined.room.is_kin(room);
+        let is_left_behind = |joined: &&RoomRecord| joined.restored && joined.room.is_kin(room);
         Some(
             rooms
                 .joined
@@ -272,7 +329,7 @@ impl SessionEntry {
 
     /// Gives back a room that the session is to get; false where it has left that, or has moved on to another room of
     /// that kind. It need not be connected any more: it may be back once again.
-    pub(crate) fn restore(&self, room: RoomKey) -> bool {
+    pub(crate) fn restore(&self, room: RoomKey, since: Option<u64>) -> bool {
         let mut rooms = self.rooms.lock();
         if !rooms.forget_return(room) {
             return false;
@@ -285,9 +342,11 @@ impl SessionEntry {
             .iter()
             .any(|joined| !joined.restored && joined.room.is_kin(room));
         if !has_moved_on {
-            rooms.joined.push(Joined {
+            rooms.joined.push(RoomRecord {
                 room,
                 restored: true,
+                since,
+                doubtful_to: 0,
             });
         }
         !has_moved_on

@@ -1,6 +1,6 @@
 -- Appends an entry to a room's log, and tells it: one atomic step.
 --
--- KEYS: the log's head {e: epoch, s: last offset, b: the stamp after which it began}, its stream, the versions told of its
+-- KEYS: the log's head {e: epoch, s: last offset}, its stream, the versions told of its
 --       tasks {task: version}, the place of this entry {e, s, t}, the clock over all rooms {t: last stamp, b: the stamp after
 --       which it began}.
 -- ARGV: the room's channel, the entry's id, its payload, an epoch if the log begins, how many entries are kept, for how
@@ -38,13 +38,12 @@ if stamp < least - 86400000000 then
   redis.call('HSET', clock, 't', string.format('%.0f', stamp), 'b', string.format('%.0f', stamp - 1))
 end
 redis.call('EXPIRE', clock, kept * 2)
-local before = string.format('%.0f', stamp - 1)
 stamp = string.format('%.0f', stamp)
 
 local epoch = redis.call('HGET', head, 'e')
 if not epoch then
   epoch = fresh
-  redis.call('HSET', head, 'e', epoch, 'b', before)
+  redis.call('HSET', head, 'e', epoch)
   -- A stream that outlived its head has offsets of another epoch.
   redis.call('DEL', stream)
 end

@@ -17,9 +17,8 @@ use super::{
 
 /// The head and the entries of one moment, and since when anything is known.
 const SINCE: &str = "\
-    local head = redis.call('HMGET', KEYS[1], 'e', 's', 'b') \
-    local began = head[3] or redis.call('HGET', KEYS[3], 'b') \
-    return {{head[1], head[2]}, began, redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
+    local head = redis.call('HMGET', KEYS[1], 'e', 's') \
+    return {head, redis.call('HGET', KEYS[3], 'b'), redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
 const TOPS: &str = "\
     local tops = {} \
     for i = 2, #KEYS do tops[i - 1] = redis.call('HMGET', KEYS[i], 'e', 's') end \

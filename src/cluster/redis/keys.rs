@@ -42,7 +42,7 @@ impl Keys {
     pub(super) fn table(self, table: Table) -> String {
         match table {
             Table::Here(room) => format!("{{collabflow}}:here:{room}"),
-            Table::Sessions(node) => format!("{{collabflow}}:sessions:{node}"),
+            Table::Sessions => "{collabflow}:sessions".to_owned(),
         }
     }
 

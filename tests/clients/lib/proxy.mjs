@@ -62,6 +62,11 @@ export class Proxy {
     this.#refused = "none";
   }
 
+  /** Leads what comes from now on to another port. */
+  aim(port) {
+    this.#target.port = port;
+  }
+
   /** Lets WebSockets open from now on, and keeps from their clients all that the server says after their first message. */
   mute() {
     this.#mute = true;

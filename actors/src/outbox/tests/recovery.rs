@@ -6,13 +6,13 @@ use super::*;
 fn recoverable() -> (Arc<Outbox>, Wall) {
     let (outbox, wall) = outbox(1_000);
     outbox.keep_log(1_000);
-    outbox.push_durable(ROOM, &frame("[1]"));
-    outbox.push_durable(OTHER, &frame("[2]"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("[1]"));
+    outbox.push_durable(OTHER, Mark::Beside, &frame("[2]"));
     outbox.push(&frame("typing"));
     outbox.flush();
     outbox.close(CloseReason::ConnectionLost);
     outbox.push(&frame("typing again"));
-    outbox.push_durable(ROOM, &frame("[3]"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("[3]"));
     (outbox, wall)
 }
 
@@ -43,10 +43,13 @@ async fn the_next_connection_tells_what_was_missed_behind_its_greeting_and_then_
     let (old, _) = recoverable();
     let (new, wall) = outbox(1_000);
     assert!(old.hand_on(&new, offset("1"), &frame("hello")));
-    old.push_durable(OTHER, &frame("[4]"));
-    assert!(!old.push_durable(ROOM, &frame("[5]")), "it was flushed");
+    old.push_durable(OTHER, Mark::Beside, &frame("[4]"));
+    assert!(
+        !old.push_durable(ROOM, Mark::Beside, &frame("[5]")),
+        "it was flushed"
+    );
     assert!(!old.push(&frame("passing")));
-    new.push_durable(ROOM, &frame("[6]"));
+    new.push_durable(ROOM, Mark::Beside, &frame("[6]"));
     new.flush();
     let expected = [
         "hello",
@@ -76,11 +79,11 @@ async fn a_connection_that_is_replaced_while_it_lives_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn what_was_written_to_a_replaced_connection_since_its_unanswered_ping_is_missed() {
     let (outbox, _wall) = outbox(1_000);
-    outbox.push_durable(ROOM, &frame("read"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("read"));
     outbox.flush();
     tokio::time::advance(Duration::from_millis(1)).await;
     outbox.send_ping(&frame("2"));
-    outbox.push_durable(ROOM, &frame("unread"));
+    outbox.push_durable(ROOM, Mark::Beside, &frame("unread"));
     outbox.flush();
     outbox.replace();
     outbox.end(CloseReason::Replaced, None);
@@ -108,7 +111,7 @@ async fn a_connection_that_ends_before_it_is_told_hands_on_what_it_was_given() {
     let (between, _) = outbox(1_000);
     between.close(CloseReason::ConnectionLost);
     assert!(old.hand_on(&between, offset("1"), &frame("hello")));
-    old.push_durable(ROOM, &frame("[4]"));
+    old.push_durable(ROOM, Mark::Beside, &frame("[4]"));
     let (new, wall) = outbox(1_000);
     assert!(between.hand_on(&new, offset("1"), &frame("hello")));
     new.flush();
@@ -146,7 +149,7 @@ async fn a_replay_greater_than_what_may_wait_closes_nobody_and_what_comes_behind
     old.close(CloseReason::ConnectionLost);
     let long = format!("[{}]", "x".repeat(60));
     for _ in 0..10 {
-        old.push_durable(ROOM, &frame(&long));
+        old.push_durable(ROOM, Mark::Beside, &frame(&long));
     }
     let (new, wall) = outbox(100);
     wall.0.lock().room = Some(200);
@@ -169,7 +172,7 @@ async fn a_poll_and_an_answered_ping_prove_what_need_not_be_told_again() {
     let polling = Outbox::for_tests();
     polling.keep_log(1_000);
     for text in ["[1]", "[2]", "[3]"] {
-        polling.push_durable(ROOM, &frame(text));
+        polling.push_durable(ROOM, Mark::Beside, &frame(text));
     }
     polling.take(1);
     polling.take(1);

@@ -6,8 +6,12 @@ use collabflow_protocol::{
     event::ServerEvent,
     model::{Status, Task, TaskField, TaskUpdates, UserBrief},
 };
+use tokio::time::Instant;
 
-use crate::room::told::{Change, Kind};
+use crate::room::{
+    entry::Changed,
+    told::{Change, Kind},
+};
 
 impl Change {
     /// The change as it is told, with the values of `present`.
@@ -25,6 +29,15 @@ impl Change {
             Kind::Moved(_) => moved(present, self.from.clone(), self.index.unwrap_or(0), author),
             Kind::Updated(_) => updated(present, self.fields.iter().copied(), author),
         }
+    }
+}
+
+impl Changed {
+    /// The change as it is told.
+    pub(in crate::room) fn event(self) -> ServerEvent {
+        let now = Instant::now();
+        let change = self.into_change(now);
+        change.event(&change.task)
     }
 }
 

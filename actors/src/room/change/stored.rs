@@ -1,7 +1,5 @@
 //! A stored change: who hears of it, and what is remembered for who does not.
 
-use std::sync::Arc;
-
 use collabflow_protocol::id::UserId;
 use tokio::time::Instant;
 
@@ -19,31 +17,8 @@ use crate::{
 impl RoomState {
     /// A change is stored: it is told, and remembered. A change of nothing is only remembered.
     pub(in crate::room) fn deliver_change(&mut self, changed: Changed, now: Instant) {
-        let Changed {
-            by,
-            kind,
-            from,
-            fields,
-            task,
-            index,
-            base: _,
-            is_base_new: _,
-            told_after,
-        } = changed;
-        let is_page = by.origin == Origin::Rest(Echo::NotAuthor);
-        let mut change = Change {
-            at: now,
-            author: Arc::clone(&by.user),
-            by_rest: matches!(by.origin, Origin::Rest(_)),
-            from,
-            fields,
-            task,
-            index,
-            left_out: Vec::new(),
-            is_in_flight: is_page && kind != Kind::Deleted,
-            told_at: None,
-            kind,
-        };
+        let (by, told_after) = (changed.by.clone(), changed.told_after);
+        let mut change = changed.into_change(now);
         let is_told = change.kind == Kind::Deleted || !change.fields.is_empty();
         if is_told {
             let left_out = self.leave_out(&by, &mut change, now);
@@ -112,5 +87,25 @@ impl RoomState {
             let (session, told) = (seat.entry.id, &self.ledger.told);
             told.was_missed(session, since, change.task_id(), &change.fields)
         })
+    }
+}
+
+impl Changed {
+    /// As it is remembered when it is told.
+    pub(in crate::room) fn into_change(self, now: Instant) -> Change {
+        let is_page = self.by.origin == Origin::Rest(Echo::NotAuthor);
+        Change {
+            at: now,
+            author: self.by.user,
+            by_rest: matches!(self.by.origin, Origin::Rest(_)),
+            from: self.from,
+            fields: self.fields,
+            task: self.task,
+            index: self.index,
+            left_out: Vec::new(),
+            is_in_flight: is_page && self.kind != Kind::Deleted,
+            told_at: None,
+            kind: self.kind,
+        }
     }
 }

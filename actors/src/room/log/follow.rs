@@ -3,7 +3,7 @@
 use collabflow_protocol::event::ServerEvent;
 use tokio::time::Instant;
 
-use super::{AGAIN, Following, Link, Payload};
+use super::{AGAIN, Following, Link, Payload, Telling};
 use crate::{
     backplane::{BackplaneError, EntryId, Logged, Place, Position, Tail},
     room::{
@@ -34,7 +34,10 @@ impl RoomState {
         }
         let needs = matches!(
             message,
-            RoomMessage::Join(..) | RoomMessage::Return { .. } | RoomMessage::Renew { .. }
+            RoomMessage::Join(..)
+                | RoomMessage::Return { .. }
+                | RoomMessage::Renew { .. }
+                | RoomMessage::Adopt(_)
         );
         if !needs || log.link != Link::Up || matches!(log.following, Following::At(_)) {
             return Some(message);
@@ -154,11 +157,27 @@ impl RoomState {
                 log.has_moved = true;
                 at.offset = next;
                 at.epoch = ahead.place.position.epoch;
-                log.stamp = Some(ahead.place.stamp);
+                let stamp = ahead.place.stamp;
+                log.stamp = Some(stamp);
+                log.telling = Telling::Entry(stamp);
+                self.note_history(stamp, ahead.id, ahead.payload.as_ref());
                 self.tell_logged(ahead.id, ahead.payload, now);
+                self.ledger.log.telling = Telling::Beside;
+                self.history_goes_on();
             } else {
                 self.settle_own(ahead.id, now);
             }
+        }
+    }
+
+    /// Notes what is told for those who wait to hear what they have missed.
+    fn note_history(&mut self, stamp: u64, id: EntryId, payload: Option<&Payload>) {
+        if !self.history.is_reading() {
+            return;
+        }
+        let own = self.ledger.log.own.iter().find(|own| own.append.id == id);
+        if let Some(payload) = payload.or(own.map(|own| &own.append.payload)) {
+            self.history.note(stamp, payload.clone());
         }
     }
 

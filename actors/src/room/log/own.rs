@@ -4,7 +4,7 @@ use bytes::Bytes;
 use collabflow_protocol::model::TaskField;
 use tokio::time::Instant;
 
-use super::{AGAIN, EARLY_AGAIN, Link, ORDER_WAIT};
+use super::{AGAIN, EARLY_AGAIN, Link, ORDER_WAIT, Telling};
 use crate::{
     backplane::{Append, Appended, BackplaneError, EntryId, Turn},
     node::Refusal,
@@ -83,11 +83,16 @@ impl RoomState {
 
     /// The log is away: the members here are told at once, and the others when it is back.
     pub(super) fn tell_here(&mut self, own: Own, now: Instant) {
+        if self.ledger.log.behind.is_empty() {
+            self.doubt(u64::MAX);
+        }
         let log = &mut self.ledger.log;
         log.told_here.insert(own.append.id);
         log.behind.push_back(own.append);
         log.try_again(now + AGAIN);
+        log.telling = Telling::Here;
         self.deliver(own.entry, now);
+        self.ledger.log.telling = Telling::Beside;
         self.effects.push(Effect::Answer(own.reply, own.answer));
     }
 
@@ -200,11 +205,12 @@ impl RoomState {
         let log = &mut self.ledger.log;
         match appended {
             Ok(Appended::At(place) | Appended::Before(place)) => {
-                log.behind.retain(|append| append.id != id);
+                let stamp = place.stamp;
                 self.arrive(place, id, None, now);
+                self.is_not_behind(id, stamp);
             }
             Ok(Appended::Late) => {
-                log.behind.retain(|append| append.id != id);
+                self.is_not_behind(id, 0);
                 self.has_come(id);
             }
             Ok(Appended::Early(_)) => {
@@ -220,6 +226,17 @@ impl RoomState {
                 log.try_again(now + EARLY_AGAIN);
             }
             Err(_) => log.try_again(now + AGAIN),
+        }
+    }
+
+    /// What was told here is in the log now, with this stamp, or need not be there.
+    fn is_not_behind(&mut self, id: EntryId, stamp: u64) {
+        let log = &mut self.ledger.log;
+        log.behind.retain(|append| append.id != id);
+        log.behind_to = log.behind_to.max(stamp);
+        if log.behind.is_empty() {
+            let behind_to = log.behind_to;
+            self.doubt(behind_to);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     directory::somebody,
     key::RoomKey,
     node::Refusal,
-    outbox::{Broadcast, Wire},
+    outbox::{Broadcast, Weight, Wire},
     room::{
         entry::{Entry, name_in},
         fixture::{PROJECT, WORKSPACE, place},
@@ -108,7 +108,7 @@ async fn who_has_only_the_log_tells_the_same_in_both_wire_forms() {
     for wire in [Wire::SocketIo, Wire::Plain] {
         assert_eq!(text(there, wire), text(&here, wire));
     }
-    assert!(there.event.is_durable());
+    assert_eq!(there.event.weight(), Weight::Durable);
 }
 
 #[tokio::test]

@@ -1,0 +1,290 @@
+//! What a session that was on another node has missed of this room: taken from the log, before it has its seat here.
+//!
+//! It gets the seat in the very turn in which it is given what it missed up to where the room has come: so it hears
+//! everything once. Of what cannot be told for certain it is told to reload.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use collabflow_protocol::event::ServerEvent;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    effect::Effect,
+    entry::{Changed, Entry, Found, Origin},
+    message::Departure,
+    state::RoomState,
+    told::{ANNOUNCED_WITHIN, Kind},
+};
+use crate::{
+    backplane::{BackplaneError, Tail},
+    directory::somebody,
+    id,
+    key::RoomKey,
+    node::Echo,
+    outbox::{Broadcast, Heard},
+    session::{entry::SessionEntry, reply::Reply},
+};
+
+/// A session that was on another node, and is to have a seat here.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    pub(crate) entry: Arc<SessionEntry>,
+    /// How far it was told; `None`: nobody knows, and it is to reload.
+    pub(crate) after: Option<After>,
+    /// It has its seat.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+/// How far a session was told a room's log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After {
+    /// Up to this stamp, as its node says that has let go of it.
+    Told(u64),
+    /// Up to this place, as its client says.
+    Heard(Heard),
+}
+
+/// Sessions that wait for the log to be read.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    waiting: Vec<Adoption>,
+    is_reading: bool,
+    /// What was told since the log was asked for, with its stamps.
+    recent: Vec<(u64, Bytes)>,
+}
+
+/// It cannot be said what the session was told.
+struct Unknown;
+
+impl History {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether what is told now is to be noted.
+    pub(super) const fn is_reading(&self) -> bool {
+        self.is_reading
+    }
+
+    pub(super) fn note(&mut self, stamp: u64, payload: Bytes) {
+        self.recent.push((stamp, payload));
+    }
+}
+
+impl After {
+    /// Whether an entry with this stamp was told.
+    const fn is_told(self, stamp: u64) -> bool {
+        match self {
+            Self::Told(told) => stamp <= told,
+            Self::Heard(heard) => stamp <= heard.stamp,
+        }
+    }
+
+    pub(crate) const fn stamp(self) -> u64 {
+        match self {
+            Self::Told(stamp) => stamp,
+            Self::Heard(heard) => heard.stamp,
+        }
+    }
+}
+
+impl RoomState {
+    pub(super) fn adopt(&mut self, adoption: Adoption, now: Instant) {
+        if adoption.after.is_none() {
+            return self.seat_adopted(adoption, Err(Unknown), now);
+        }
+        self.history.waiting.push(adoption);
+        self.read_history();
+    }
+
+    /// Reads the log for those who wait.
+    fn read_history(&mut self) {
+        if !self.history.waiting.is_empty() && !self.history.is_reading {
+            self.history.is_reading = true;
+            self.history.recent.clear();
+            self.effects.push(Effect::ReadHistory);
+        }
+    }
+
+    /// The room's log, whole.
+    pub(super) fn take_history(&mut self, log: Result<Tail, BackplaneError>, now: Instant) {
+        self.history.is_reading = false;
+        let recent = std::mem::take(&mut self.history.recent);
+        let Some((log, (epoch, stamp))) = log.ok().zip(self.ledger.log.told_to()) else {
+            for adoption in std::mem::take(&mut self.history.waiting) {
+                self.seat_adopted(adoption, Err(Unknown), now);
+            }
+            return;
+        };
+        let is_same = epoch.is_empty() || log.top.is_none_or(|top| top.epoch == epoch);
+        let logged = log.entries.iter();
+        let mut entries: Vec<_> = logged
+            .map(|logged| (logged.place.stamp, logged.payload.clone()))
+            .chain(recent)
+            .filter(|(at, _)| *at <= stamp)
+            .collect();
+        entries.sort_by_key(|(at, _)| *at);
+        entries.dedup_by_key(|(at, _)| *at);
+        let window = self.settings.recovery_window;
+        let knows = |after: After| {
+            let began = log.began.is_some_and(|began| began <= after.stamp());
+            let reaches = entries.first().is_some_and(|(at, _)| *at <= after.stamp());
+            is_same && (began || reaches)
+        };
+        for adoption in std::mem::take(&mut self.history.waiting) {
+            match adoption.after {
+                // Its node was ahead: what comes next here is no news to it.
+                Some(after) if after.stamp() > stamp && is_same && adoption.entry.is_away() => {
+                    self.history.waiting.push(adoption);
+                }
+                Some(after) if knows(after) => {
+                    let missed = missed(self.key, &adoption.entry, after, &entries, window);
+                    self.seat_adopted(adoption, missed, now);
+                }
+                _ => self.seat_adopted(adoption, Err(Unknown), now),
+            }
+        }
+    }
+
+    /// The room has come further in its log: perhaps as far as somebody who waits.
+    pub(super) fn history_goes_on(&mut self) {
+        if !self.history.is_empty() {
+            self.read_history();
+        }
+    }
+
+    /// A session goes to another node, and has no seat here any more.
+    pub(super) fn release(
+        &mut self,
+        entry: &Arc<SessionEntry>,
+        told: oneshot::Sender<Option<u64>>,
+        now: Instant,
+    ) {
+        self.depart(entry, Departure::Dropped, Reply::nobody(), now);
+        let log = &self.ledger.log;
+        let stamp = log.stamp().filter(|_| !log.is_in_doubt());
+        self.effects.push(Effect::ToldTo(told, stamp));
+    }
+
+    /// Gives a session its seat, with what it missed.
+    fn seat_adopted(
+        &mut self,
+        adoption: Adoption,
+        missed: Result<Vec<(u64, Arc<Broadcast>)>, Unknown>,
+        now: Instant,
+    ) {
+        let Adoption { entry, after, done } = adoption;
+        // It may have come back without waiting for this.
+        if entry.is_in(self.key) && entry.is_away() && self.members.get(entry.id).is_none() {
+            match missed {
+                Ok(missed) => {
+                    for (stamp, event) in missed {
+                        let again = Effect::TellAgain(Arc::clone(&entry), event, stamp);
+                        self.effects.push(again);
+                    }
+                }
+                Err(Unknown) => {
+                    tracing::debug!(room = %self.key, session = %entry.id, ?after, "what a session missed is not known");
+                    entry.outbox.lose(self.key);
+                }
+            }
+            self.members.add(Arc::clone(&entry));
+            self.members.set_away(&entry, now);
+        }
+        self.effects.push(Effect::Confirm(done));
+    }
+}
+
+/// What a session has missed of these entries, with their stamps.
+fn missed(
+    room: RoomKey,
+    session: &SessionEntry,
+    after: After,
+    entries: &[(u64, Bytes)],
+    window: Duration,
+) -> Result<Vec<(u64, Arc<Broadcast>)>, Unknown> {
+    let mut missed = Vec::new();
+    for (stamp, payload) in entries {
+        let is_told = after.is_told(*stamp);
+        // Of its node's word, what was told before is settled.
+        if is_told && matches!(after, After::Told(_)) {
+            continue;
+        }
+        let entry: Entry = serde_json::from_slice(payload).map_err(|_| Unknown)?;
+        if is_told {
+            if may_be_told_late(&entry, session, window) {
+                return Err(Unknown);
+            }
+            continue;
+        }
+        missed.extend(told_to(entry, room, session)?.map(|event| (*stamp, event)));
+    }
+    Ok(missed)
+}
+
+/// Whether a session was left out of a change that it may have been told of later, beside the log.
+fn may_be_told_late(entry: &Entry, session: &SessionEntry, window: Duration) -> bool {
+    let Entry::Changed(changed) = entry else {
+        return false;
+    };
+    let age = id::now().millis() - changed.task.updated_at.millis();
+    let is_lately =
+        u128::try_from(age).is_ok_and(|age| age <= (window + ANNOUNCED_WITHIN).as_millis());
+    is_lately
+        && changed.by.origin == Origin::Rest(Echo::NotAuthor)
+        && changed.by.user_id() == session.user_id()
+}
+
+/// What an entry says to a session that was left out of nothing before.
+fn told_to(
+    entry: Entry,
+    room: RoomKey,
+    session: &SessionEntry,
+) -> Result<Option<Arc<Broadcast>>, Unknown> {
+    let event = match entry {
+        Entry::Changed(changed) => {
+            if !hears(&changed, session)? {
+                return Ok(None);
+            }
+            changed.event()
+        }
+        // It tells its author's sessions alone, unless it is news.
+        Entry::Announced(announced) => {
+            let is_news = match &announced.found {
+                Found::Stored(_, _, news) => !news.is_empty(),
+                Found::Gone(is_news) => *is_news,
+            };
+            let is_own = announced.user.id == session.user_id();
+            return if is_news || is_own {
+                Err(Unknown)
+            } else {
+                Ok(None)
+            };
+        }
+        Entry::Gone(task_id) => ServerEvent::TaskDeleted {
+            task_id,
+            deleted_by: somebody(),
+        },
+        Entry::Posted(message) => ServerEvent::NewMessage(message),
+        Entry::Shared(shared) => {
+            let hears = !shared.is_told_before(session, room) && shared.is_for(session);
+            return Ok(hears.then(|| Arc::new(shared.event.clone())));
+        }
+    };
+    Ok(Some(Arc::new(Broadcast::new(&event))))
+}
+
+/// Whether a change was told to a session with everybody.
+fn hears(changed: &Changed, session: &SessionEntry) -> Result<bool, Unknown> {
+    if changed.kind != Kind::Deleted && changed.fields.is_empty() {
+        return Ok(false);
+    }
+    match changed.by.origin {
+        Origin::Session(author) => Ok(author != session.id),
+        Origin::Rest(Echo::NotSocket(author)) => Ok(author != session.id),
+        Origin::Rest(Echo::All) => Ok(true),
+        Origin::Rest(Echo::NotAuthor) if changed.by.user_id() == session.user_id() => Err(Unknown),
+        Origin::Rest(Echo::NotAuthor) => Ok(true),
+    }
+}

@@ -1,0 +1,227 @@
+//! What a session of another node is told that it has missed, before it has its seat here.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::{
+    backplane::{Logged, Tail},
+    id::{NodeId, PrivateId, SessionId},
+    key::RoomKey,
+    outbox::{Outbox, Unheard},
+    room::{
+        Adoption, After, Effect, Followed,
+        entry::{By, Changed, Entry, Origin},
+        fixture::{PROJECT, place},
+        state::Command,
+        told::Kind,
+    },
+    session::record::{RoomRecord, SessionRecord},
+};
+
+/// A room that has told its log up to the entry with this number.
+fn room_at(offset: u64) -> TestRoom {
+    let mut room = TestRoom::clustered();
+    room.join(&session(1));
+    room.apply(Command::Following(Ok(Followed {
+        top: Some(place(offset).position),
+        stamp: place(offset).stamp,
+        present: Vec::new(),
+    })));
+    room.take_told();
+    room.of_cluster.clear();
+    room
+}
+
+/// A session of user 2 that was on another node.
+fn adopted() -> Arc<SessionEntry> {
+    let room = RoomKey::Project(PROJECT);
+    let record = SessionRecord {
+        id: SessionId::random(),
+        user: user(2).id,
+        pid: PrivateId::random(),
+        former_pid: None,
+        node: NodeId::random(),
+        can_recover: false,
+        rooms: vec![RoomRecord {
+            room,
+            restored: false,
+            since: None,
+            doubtful_to: 0,
+        }],
+        left: None,
+    };
+    let nothing = Unheard::Parked(Vec::new(), Vec::new());
+    let outbox = Outbox::for_tests().adopted(nothing, 0);
+    SessionEntry::adopted(&record, user(2), outbox)
+}
+
+/// It is to have a seat, and has heard of everything up to this stamp.
+fn adopt(room: &mut TestRoom, entry: &Arc<SessionEntry>, stamp: u64) -> oneshot::Receiver<()> {
+    let (done, seated) = oneshot::channel();
+    room.send(RoomMessage::Adopt(Adoption {
+        entry: Arc::clone(entry),
+        after: Some(After::Told(stamp)),
+        done,
+    }));
+    seated
+}
+
+fn changed(by: u8, origin: Origin, version: u64) -> Entry {
+    let by = By {
+        user: user(by),
+        origin,
+    };
+    let before = task(version - 1, "before");
+    let after = Arc::new(task(version, &version.to_string()));
+    Entry::Changed(Changed::new(
+        by,
+        Kind::Updated(Vec::new()),
+        Some(&before),
+        &after,
+        None,
+    ))
+}
+
+fn by_session(session: SessionId, version: u64) -> Entry {
+    changed(3, Origin::Session(session), version)
+}
+
+fn logged(offset: u64, entry: &Entry) -> Logged {
+    Logged {
+        id: u128::from(offset),
+        place: place(offset),
+        payload: Bytes::from(serde_json::to_vec(entry).expect("JSON")),
+    }
+}
+
+fn log(began: u64, entries: Vec<Logged>) -> Tail {
+    Tail {
+        top: entries.last().map(|entry| entry.place.position.clone()),
+        began: Some(began),
+        entries,
+    }
+}
+
+/// The stamps of what the session is told again.
+fn told_again(room: &mut TestRoom, to: &SessionEntry) -> Vec<u64> {
+    let effects = std::mem::take(&mut room.of_cluster).into_iter();
+    let again = effects.filter_map(|effect| match effect {
+        Effect::TellAgain(entry, _, stamp) if entry.id == to.id => Some(stamp),
+        _ => None,
+    });
+    again.collect()
+}
+
+fn is_seated(room: &TestRoom, entry: &SessionEntry) -> bool {
+    let seat = room.state.members().get(entry.id);
+    seat.is_some_and(|seat| seat.is_away())
+}
+
+fn has_lost(entry: &SessionEntry) -> bool {
+    !entry.outbox.take_missed(RoomKey::Project(PROJECT)).complete
+}
+
+#[tokio::test]
+async fn it_is_told_all_that_it_missed_up_to_where_the_room_is() {
+    let (mut room, entry) = (room_at(4), adopted());
+    let mut seated = adopt(&mut room, &entry, place(1).stamp);
+    assert!(!is_seated(&room, &entry));
+    let someone = session(3).id;
+    let entries = vec![
+        logged(1, &by_session(someone, 2)),
+        logged(2, &by_session(someone, 3)),
+        // It has its own answer.
+        logged(3, &by_session(entry.id, 4)),
+        logged(4, &by_session(someone, 5)),
+        // This comes to the room yet.
+        logged(5, &by_session(someone, 6)),
+    ];
+    room.apply(Command::History(Ok(log(0, entries))));
+    assert_eq!(
+        told_again(&mut room, &entry),
+        [place(2).stamp, place(4).stamp]
+    );
+    assert!(is_seated(&room, &entry) && !has_lost(&entry));
+    assert_eq!(seated.try_recv(), Ok(()));
+}
+
+#[tokio::test]
+async fn what_is_told_while_the_log_is_read_is_not_missed() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let _seated = adopt(&mut room, &entry, place(1).stamp);
+    let someone = session(3).id;
+    room.apply(Command::Logged(logged(2, &by_session(someone, 3))));
+    let read_before = log(0, vec![logged(1, &by_session(someone, 2))]);
+    room.apply(Command::History(Ok(read_before)));
+    assert_eq!(told_again(&mut room, &entry), [place(2).stamp]);
+}
+
+#[tokio::test]
+async fn it_waits_for_a_room_that_is_not_as_far_as_it_was_told() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let _seated = adopt(&mut room, &entry, place(2).stamp);
+    let someone = session(3).id;
+    let all = [2, 3, 4].map(|version| logged(version - 1, &by_session(someone, version)));
+    room.apply(Command::History(Ok(log(0, all[..2].to_vec()))));
+    assert!(!is_seated(&room, &entry));
+    room.apply(Command::Logged(all[1].clone()));
+    room.apply(Command::Logged(all[2].clone()));
+    room.apply(Command::History(Ok(log(0, all[..2].to_vec()))));
+    assert_eq!(told_again(&mut room, &entry), [place(3).stamp]);
+    assert!(is_seated(&room, &entry) && !has_lost(&entry));
+}
+
+#[tokio::test]
+async fn it_is_to_reload_where_the_log_does_not_reach_back() {
+    let later = place(2).stamp;
+    for (began, epoch, is_lost) in [
+        (place(1).stamp, "epoch", false),
+        (later, "epoch", true),
+        (0, "another", true),
+    ] {
+        let (mut room, entry) = (room_at(3), adopted());
+        let _seated = adopt(&mut room, &entry, place(1).stamp);
+        let mut log = log(began, vec![logged(3, &by_session(session(3).id, 4))]);
+        log.top.as_mut().expect("it has an end").epoch = epoch.into();
+        room.apply(Command::History(Ok(log)));
+        assert!(is_seated(&room, &entry));
+        assert_eq!(has_lost(&entry), is_lost, "{began} {epoch}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_to_reload_where_nobody_can_say_whether_it_was_told() {
+    let own_page = |n| changed(n, Origin::Rest(Echo::NotAuthor), 3);
+    for (entry_of, is_lost) in [(own_page(2), true), (own_page(3), false)] {
+        let (mut room, entry) = (room_at(2), adopted());
+        let _seated = adopt(&mut room, &entry, place(1).stamp);
+        let entries = vec![logged(2, &entry_of)];
+        room.apply(Command::History(Ok(log(0, entries))));
+        assert_eq!(has_lost(&entry), is_lost);
+    }
+}
+
+#[tokio::test]
+async fn one_that_has_not_waited_gets_no_second_seat() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let _seated = adopt(&mut room, &entry, place(1).stamp);
+    assert!(entry.yield_place());
+    room.apply(Command::History(Ok(log(0, Vec::new()))));
+    assert!(!is_seated(&room, &entry));
+}
+
+#[tokio::test]
+async fn one_that_is_let_go_of_has_no_seat_and_knows_how_far_it_was_told() {
+    let (mut room, entry) = (room_at(3), session(2));
+    room.join(&entry);
+    let (told, _answer) = oneshot::channel();
+    room.of_cluster.clear();
+    room.send(RoomMessage::Release(Arc::clone(&entry), told));
+    assert!(room.state.members().get(entry.id).is_none());
+    let stamp = room.of_cluster.iter().find_map(|effect| match effect {
+        Effect::ToldTo(_, stamp) => Some(*stamp),
+        _ => None,
+    });
+    assert_eq!(stamp, Some(Some(place(3).stamp)));
+}
