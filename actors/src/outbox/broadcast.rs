@@ -63,6 +63,12 @@ impl Broadcast {
         }
     }
 
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The event in one of its forms.
     #[must_use]
     pub fn frame(&self, wire: Wire) -> &Frame {

@@ -113,11 +113,16 @@ impl Presence {
         }
     }
 
-    /// The user has another name or email from now on.
-    pub(crate) fn rename(&mut self, user: Arc<UserBrief>) {
-        if let Some(present) = self.users.get_mut(&user.id) {
-            present.user = user;
+    /// The user has another name or email from now on; the answer is whether it is present here.
+    pub(crate) fn rename(&mut self, user: &Arc<UserBrief>) -> bool {
+        if let Some(elsewhere) = self.elsewhere.get_mut(&user.id) {
+            elsewhere.user = Arc::clone(user);
         }
+        let here = self.users.get_mut(&user.id);
+        here.is_some_and(|present| {
+            present.user = Arc::clone(user);
+            true
+        })
     }
 
     /// The user may not be present here any more.
@@ -144,14 +149,15 @@ impl Presence {
             .collect()
     }
 
-    /// The user is present on another node; true where that is new.
+    /// The user is present on another node, by this name; true where that is new.
     pub(crate) fn arrive_elsewhere(&mut self, node: NodeId, user: UserBrief) -> bool {
-        let id = user.id;
+        let (id, user) = (user.id, Arc::new(user));
         let is_new = !self.is_present(id);
         let elsewhere = self.elsewhere.entry(id).or_insert_with(|| Elsewhere {
-            user: Arc::new(user),
+            user: Arc::clone(&user),
             nodes: HashSet::new(),
         });
+        elsewhere.user = user;
         elsewhere.nodes.insert(node);
         is_new
     }

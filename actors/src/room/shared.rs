@@ -37,6 +37,10 @@ impl Shared {
 
 impl RoomState {
     pub(super) fn deliver_shared(&mut self, shared: Arc<Shared>) {
+        // It may be the end of this room: who was a member need not be one any more, whenever the room is closed.
+        if shared.event.name().ends_with(":deleted") {
+            self.access.invalidate();
+        }
         let mark = self.ledger.log.mark();
         self.effects.push(Effect::TellShared(shared, mark));
     }

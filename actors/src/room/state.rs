@@ -240,7 +240,11 @@ impl RoomState {
             RoomMessage::MembershipChanged(done) => {
                 self.reread_memberships(done, now);
             }
-            RoomMessage::UserChanged(user) => self.presence.rename(user),
+            RoomMessage::UserChanged(user) => {
+                if self.presence.rename(&user) {
+                    self.tell_others(Effect::Here(user));
+                }
+            }
             RoomMessage::Elsewhere(task, seen, id) => self.look_elsewhere(task, seen, id, now),
             RoomMessage::Resync(done) => {
                 self.tell_to_reload();

@@ -7,6 +7,7 @@ use crate::{
     id::NodeId,
     key::RoomKey,
     room::{Effect, Followed, fixture::place, message::Departure, state::Command},
+    session::reply::Done,
 };
 use collabflow_protocol::{event::ServerEvent, id::ChannelId, id::ObjectId};
 
@@ -95,6 +96,37 @@ async fn what_was_to_be_asked_of_the_log_is_asked_again() {
         entries: Vec::new(),
     })));
     assert_eq!(room.take_answered().len(), 1, "once");
+}
+
+/// Who joins on another node was told the old name, until the user came anew.
+#[tokio::test]
+async fn a_new_name_is_known_on_all_nodes_where_the_user_is_shown() {
+    let renamed = |n| {
+        let name = "Renamed".into();
+        collabflow_protocol::model::UserBrief {
+            name,
+            ..(*user(n)).clone()
+        }
+    };
+    let mut room = TestRoom::following();
+    room.send(RoomMessage::UserChanged(Arc::new(renamed(9))));
+    let said = std::mem::take(&mut room.of_cluster);
+    let [Effect::Here(said)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(**said, renamed(9));
+    let node = NodeId::random();
+    word(&mut room, node, RoomSays::Here((*user(3)).clone()));
+    room.take_told();
+    word(&mut room, node, RoomSays::Here(renamed(3)));
+    assert!(room.take_told().is_empty(), "it has not come");
+    room.join(&session(4));
+    let answered = room.take_answered();
+    let [Ok(Done::Users(users))] = &answered[..] else {
+        panic!("{answered:?}");
+    };
+    let of = |n: u8| users.iter().find(|one| one.id == user(n).id);
+    assert_eq!(of(3).map(|user| &*user.name), Some("Renamed"));
 }
 
 #[tokio::test]

@@ -209,6 +209,24 @@ async fn a_room_is_closed_when_what_is_missing_of_its_log_was_told() {
     assert!(closed.try_recv().is_ok());
 }
 
+/// Other nodes are asked to close their rooms a little after these have told why.
+#[tokio::test]
+async fn nobody_gets_into_what_is_told_to_be_gone() {
+    let mut room = TestRoom::new();
+    room.join(&session(1));
+    room.holds_reads = true;
+    let _told = tell(&mut room, 1);
+    room.take_answered();
+    room.join(&session(2));
+    assert_eq!(room.reads.len(), 1);
+    room.read(Ok(None));
+    let answered = room.take_answered();
+    assert!(
+        matches!(answered[..], [Err(Refusal::Error(_))]),
+        "{answered:?}"
+    );
+}
+
 #[test]
 fn a_session_hears_it_once_whatever_rooms_it_is_in() {
     let (member, stranger) = (session(1), session(2));
