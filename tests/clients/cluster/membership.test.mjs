@@ -2,10 +2,13 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { eventually } from "../lib/eventually.mjs";
 import { Cluster, at, seatedAt } from "./support.mjs";
 
 /** The contract's for nodes that do not answer, and what a busy machine may add. */
 const ANSWERED_WITHIN = 2_000 + 3_000;
+/** The contract's for a node that nobody can tell, from the answer on, and the same. */
+const FOUND_OUT_WITHIN = 10_000 + 3_000;
 
 /** Ada's board, seen by Ben and Cyd on each of `nodes`, in the project and in the channel. */
 async function scene(nodes, options) {
@@ -51,13 +54,27 @@ describe("a member who is removed on one node", () => {
     await isUnheard(stage);
   });
 
-  it("is answered for in time where a node has lost its Redis", async () => {
-    const { cluster, board, ada, ben } = await scene(2, { gates: true });
-    cluster.nodes[1].gate.swallow();
+  it("is answered for in time where a node has lost its Redis, and that node finds it out by itself", async () => {
+    const { cluster, board, ada, ben, pairs } = await scene(2, { gates: true });
+    const [here, cutOff] = cluster.nodes;
+    cutOff.gate.swallow();
     const asked = performance.now();
-    await at(cluster.nodes[0], ada).delete(`/api/projects/${board.id}/members/${ben._id}`);
+    await at(here, ada).delete(`/api/projects/${board.id}/members/${ben._id}`);
     const took = performance.now() - asked;
     assert.ok(took < ANSWERED_WITHIN, `it took ${took} ms`);
+
+    // What the cut off node's own clients do goes on, and is told them.
+    const [bens, cyds] = pairs[1];
+    const isOut = async () => {
+      bens.take();
+      await cyds.do("task:create", { projectId: board.id, task: { title: "Members alone" } });
+      await cyds.do("chat:message", { channelId: board.channel._id, content: "Members alone" });
+      // An answer that says nothing of the project, nor makes anybody look at it.
+      await bens.do("auth:refresh", { token: ben.token });
+      return bens.take().length === 0;
+    };
+    await eventually("he is told nothing", isOut, { within: FOUND_OUT_WITHIN, every: 200 });
+    assert.ok(await isOut(), "he is told something again");
   });
 });
 
