@@ -51,6 +51,8 @@ pub struct Config {
     pub mongodb: Mongodb,
     /// What joins nodes to a cluster.
     pub redis: Redis,
+    /// This node among others.
+    pub cluster: Cluster,
     /// What is too much.
     pub limits: Limits,
     /// Heartbeats and upgrades.

@@ -193,7 +193,11 @@ fn join(config: &Config, port: u16) -> anyhow::Result<Option<Joined>> {
     Ok(Some(Joined {
         backplane: Arc::new(backplane),
         incoming,
-        name: name(port),
+        name: config
+            .cluster
+            .node_name
+            .clone()
+            .unwrap_or_else(|| name(port)),
     }))
 }
 

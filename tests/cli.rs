@@ -199,7 +199,7 @@ fn a_wrong_configuration_is_refused_in_one_line() {
     let place = Place::new();
     place.write("my.toml", "[limits]\nmax_body = \"big\"\n");
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 9] = [
         (
             &[],
             &[("PORT", "x")],
@@ -234,6 +234,11 @@ fn a_wrong_configuration_is_refused_in_one_line() {
             &[],
             &[("MONGODB_URI", "u:hush@h")],
             "collabflow: MONGODB_URI (mongodb.uri) is not accepted",
+        ),
+        (
+            &[],
+            &[("COLLABFLOW_CLUSTER__NODE_NAME", "an app")],
+            "collabflow: COLLABFLOW_CLUSTER__NODE_NAME (cluster.node_name): \"an app\" is not accepted, it must be 1 to 64 letters",
         ),
         (
             &["demo"],

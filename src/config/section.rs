@@ -80,6 +80,11 @@ sections! {
         #[serde(with = "value::duration")]
         timeout: Duration,
     }
+    /// `[cluster]`
+    Cluster {
+        #[serde(default, deserialize_with = "value::node_name", skip_serializing_if = "Option::is_none")]
+        node_name: Option<String>,
+    }
     /// `[limits]`
     Limits {
         #[serde(deserialize_with = "value::count")]

@@ -109,6 +109,19 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
     text(deserializer).map(PathBuf::from)
 }
 
+/// What a node is called.
+pub(super) fn node_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    const ACCEPTED: &str =
+        "1 to 64 letters, digits, \"-\", \"_\", \".\" and \":\", such as \"app-1\"";
+    read(deserializer, ACCEPTED, |text| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        let is_name = (1..=64).contains(&text.len()) && text.chars().all(is_plain);
+        is_name.then(|| Some(text.to_owned()))
+    })
+}
+
 /// A filter as tracing reads it.
 pub(super) fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     const ACCEPTED: &str = "a log filter, such as \"info\", \"debug\" or \"warn,collabflow=debug\"";

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     Cluster,
     checks::Checks,
-    nodes::{BEAT, End},
+    nodes::{BEAT, End, STANDS_UP_WITHIN},
     word::{NodeSays, NodeWord, PeerRequest, RoomWord},
 };
 use crate::{
@@ -56,6 +56,8 @@ pub(crate) struct ClusterState {
     said: Option<(Instant, usize)>,
     looked_at: Instant,
     checks: Checks,
+    /// When all rooms said last who is present here since others had taken this node for dead.
+    said_present: Option<Instant>,
 }
 
 impl Drop for ClusterState {
@@ -94,6 +96,7 @@ impl Actor for ClusterActor {
             said: None,
             looked_at: Instant::now(),
             checks: Checks::new(Instant::now()),
+            said_present: None,
         })
     }
 
@@ -185,6 +188,18 @@ impl ClusterState {
                 End::Lost => self.gone(node, end),
             }
         }
+        if heard.has_namesakes {
+            tracing::info!(
+                name = word.name,
+                "a node has come under the name of another"
+            );
+            self.cluster.say(NodeSays::Hello);
+            myself.send_after(STANDS_UP_WITHIN, || ClusterMessage::Look);
+        }
+        if heard.was_gone {
+            tracing::warn!(name = word.name, node = %word.by, "a node that was taken for dead is there");
+            self.cluster.say(NodeSays::WasGone(word.by));
+        }
         if heard.wants_answer {
             self.say_alive(now);
         }
@@ -197,7 +212,12 @@ impl ClusterState {
             // Each room is told in its turn; nobody waits for it.
             NodeSays::Missed => drop(self.registry.resync_all()),
             NodeSays::Renamed(user) => self.registry.rename(&Arc::new(user)),
-            NodeSays::Done(..) | NodeSays::Hello | NodeSays::Alive(_) | NodeSays::Bye => {}
+            NodeSays::WasGone(node) if node == self.cluster.node => self.say_present(now),
+            NodeSays::Done(..)
+            | NodeSays::WasGone(_)
+            | NodeSays::Hello
+            | NodeSays::Alive(_)
+            | NodeSays::Bye => {}
         }
     }
 
@@ -286,6 +306,14 @@ impl ClusterState {
         let sessions = self.registry.session_count();
         self.said = Some((now, sessions));
         self.cluster.say(NodeSays::Alive(sessions));
+    }
+
+    /// Others have taken this node for dead, and its users have left for them. Each of them says so.
+    fn say_present(&mut self, now: Instant) {
+        if self.said_present.is_none_or(|at| at + LOOK <= now) {
+            self.said_present = Some(now);
+            self.give_all(|| Command::Emptied);
+        }
     }
 
     fn gone(&self, node: NodeId, end: End) {

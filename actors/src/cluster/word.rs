@@ -58,6 +58,8 @@ pub(crate) enum NodeSays {
     TaskGone(TaskId, EntryId),
     /// Changes of another program may be told by nobody: everybody is to reload.
     Missed,
+    /// That node was taken for dead, and is to say again who is present there.
+    WasGone(NodeId),
     /// What this node asked for under this number is done.
     Done(NodeId, u64),
 }

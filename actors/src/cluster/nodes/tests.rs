@@ -73,9 +73,12 @@ async fn a_node_that_starts_again_under_its_name_ends_the_one_before_it() {
     nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
     nodes.hear(&word(other, "b", NodeSays::Alive(1)), now);
     let heard = nodes.hear(&word(new, "a", NodeSays::Hello), now);
-    assert_eq!(heard.gone, [(old, End::Lost)]);
-    assert!(heard.wants_answer);
-    let heard = nodes.hear(&word(other, "b", NodeSays::Bye), now);
+    assert!(heard.wants_answer && heard.has_namesakes);
+    nodes.hear(&word(other, "b", NodeSays::Alive(1)), now);
+    assert!(nodes.take_dead(0, now).is_empty(), "it may be there still");
+    let then = now + STANDS_UP_WITHIN;
+    assert_eq!(nodes.take_dead(0, then), [(old, End::Lost)]);
+    let heard = nodes.hear(&word(other, "b", NodeSays::Bye), then);
     assert_eq!(heard.gone, [(other, End::Bye)]);
     assert!(nodes.take_dead(0, now + DEAD_AFTER * 2).is_empty());
 }
@@ -88,8 +91,51 @@ async fn a_node_whose_name_was_not_known_ends_the_one_before_it_too() {
     nodes.hear(&word(old, "a", NodeSays::Alive(1)), now);
     nodes.suspect(new, now);
     let heard = nodes.hear(&word(new, "a", NodeSays::Alive(1)), now);
-    assert_eq!(heard.gone, [(old, End::Lost)]);
-    assert!(heard.wants_answer);
+    assert!(heard.wants_answer && heard.has_namesakes);
+    let then = now + STANDS_UP_WITHIN;
+    assert_eq!(nodes.take_dead(0, then), [(old, End::Lost)]);
+}
+
+/// Containers of one host name, all on one port.
+#[tokio::test]
+async fn two_nodes_of_one_name_live_side_by_side() {
+    let (mut nodes, now) = (Nodes::default(), Instant::now());
+    let twins = [(); 2].map(|()| NodeId::random());
+    for node in twins {
+        nodes.hear(&word(node, "a", NodeSays::Hello), now);
+    }
+    let answered = now + STANDS_UP_WITHIN / 2;
+    for node in twins {
+        let heard = nodes.hear(&word(node, "a", NodeSays::Alive(1)), answered);
+        assert_eq!(heard, Heard::default(), "nothing is to be said about it");
+    }
+    assert!(nodes.take_dead(0, now + STANDS_UP_WITHIN).is_empty());
+    // What one of them says of a room is a sign of life too.
+    let heard = nodes.hear(&word(NodeId::random(), "a", NodeSays::Hello), answered);
+    assert!(heard.has_namesakes);
+    for node in twins {
+        nodes.overhear(node, answered);
+    }
+    assert!(nodes.take_dead(0, answered + STANDS_UP_WITHIN).is_empty());
+}
+
+/// Frozen, or cut off, for longer than the others had patience.
+#[tokio::test]
+async fn a_node_that_was_taken_for_dead_and_speaks_is_known_again() {
+    let (mut nodes, now) = (Nodes::default(), Instant::now());
+    let [frozen, mute] = [(); 2].map(|()| NodeId::random());
+    nodes.hear(&word(frozen, "a", NodeSays::Alive(1)), now);
+    nodes.suspect(mute, now);
+    nodes.take_dead(0, now);
+    assert_eq!(nodes.take_dead(0, now + DEAD_AFTER).len(), 2);
+    for node in [frozen, mute] {
+        nodes.overhear(node, now + DEAD_AFTER);
+        let heard = nodes.hear(&word(node, "a", NodeSays::Alive(1)), now + DEAD_AFTER);
+        assert!(heard.was_gone && heard.wants_answer);
+        let heard = nodes.hear(&word(node, "a", NodeSays::Alive(1)), now + DEAD_AFTER);
+        assert_eq!(heard, Heard::default());
+    }
+    assert_eq!(nodes.all(), HashSet::from([frozen, mute]));
 }
 
 /// Cut off from the backplane, it had gone on for a while, and nobody heard of what it stored then.
