@@ -238,7 +238,7 @@ fn a_wrong_configuration_is_refused_in_one_line() {
         (
             &[],
             &[("COLLABFLOW_CLUSTER__NODE_NAME", "an app")],
-            "collabflow: COLLABFLOW_CLUSTER__NODE_NAME (cluster.node_name): \"an app\" is not accepted, it must be 1 to 64 letters",
+            "collabflow: COLLABFLOW_CLUSTER__NODE_NAME: \"an app\" is not accepted, it must be 1 to 64 letters",
         ),
         (
             &["demo"],
