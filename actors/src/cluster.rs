@@ -68,8 +68,8 @@ pub(crate) struct Cluster {
     is_up: AtomicBool,
     nodes: Mutex<Nodes>,
     asked: Mutex<Asked>,
-    /// Since when nodes are gone that went lately.
-    gone: Mutex<HashMap<NodeId, Instant>>,
+    /// Since when nodes are gone that went lately, and how they have ended.
+    gone: Mutex<HashMap<NodeId, (Instant, End)>>,
     started: Instant,
     /// What comes in: lent to the actor that reads it.
     incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
@@ -190,14 +190,24 @@ impl Cluster {
         let is_there = record.node == self.node || self.nodes.lock().all().contains(&record.node);
         // Of one that nobody has heard since this one is there, nobody can say since when it is gone.
         let gone_since = self.gone.lock().get(&record.node).copied();
-        is_there || gone_since.unwrap_or(self.started).elapsed() <= window
+        is_there
+            || gone_since
+                .map_or(self.started, |(since, _)| since)
+                .elapsed()
+                <= window
     }
 
     /// A node is gone from now on.
-    pub(crate) fn set_gone(&self, node: NodeId, window: Duration) {
+    pub(crate) fn set_gone(&self, node: NodeId, end: End, window: Duration) {
         let mut gone = self.gone.lock();
-        gone.retain(|_, since| since.elapsed() <= window * 2);
-        gone.insert(node, Instant::now());
+        gone.retain(|_, (since, _)| since.elapsed() <= window * 2);
+        gone.insert(node, (Instant::now(), end));
+    }
+
+    /// Whether a node has ended of which nobody knows what it has stored last.
+    pub(crate) fn is_lost(&self, node: NodeId) -> bool {
+        let gone = self.gone.lock();
+        gone.get(&node).is_some_and(|(_, end)| *end == End::Lost)
     }
 
     /// A user is present here, or is no more: remembered, and said.

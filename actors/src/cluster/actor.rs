@@ -318,7 +318,7 @@ impl ClusterState {
 
     fn gone(&self, node: NodeId, end: End) {
         let window = self.registry.settings().recovery_window;
-        self.cluster.set_gone(node, window);
+        self.cluster.set_gone(node, end, window);
         self.sweep_later();
         self.cluster.asked.lock().gone(node);
         self.give_all(|| Command::NodeGone(node, end));

@@ -3,14 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use collabflow_protocol::model::UserBrief;
+use collabflow_protocol::{event::ServerEvent, model::UserBrief};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{Hello, Node};
 use crate::{
     cluster::Cluster,
     id::PrivateId,
-    outbox::{Outbox, Progress, Unheard},
+    outbox::{Broadcast, Mark, Outbox, Progress, Unheard},
     room::{Adoption, After, RoomMessage},
     session::{
         entry::SessionEntry,
@@ -74,6 +74,10 @@ impl Node {
             record.rooms.iter().map(|joined| (joined, after(joined))),
         )
         .await;
+        // The others were told already that it may have stored something that is in no log.
+        if !is_released && cluster.is_lost(record.node) {
+            tell_to_reload(&entry);
+        }
         self.registry.adopt(&entry);
     }
 
@@ -125,6 +129,17 @@ impl Node {
             }
         })
         .await;
+    }
+}
+
+/// Puts it behind what the session has missed of its rooms that it is to reload them.
+fn tell_to_reload(entry: &SessionEntry) {
+    for key in entry.rooms() {
+        let room = key.to_string();
+        let resync = Broadcast::new(&ServerEvent::RoomResync { room });
+        let frame = resync.frame(entry.outbox.wire());
+        // It is away: there is nothing to flush.
+        let _ = entry.outbox.push_durable(key, Mark::Beside, frame);
     }
 }
 

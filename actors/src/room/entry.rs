@@ -41,6 +41,8 @@ pub(crate) enum Entry {
     Posted(Arc<Message>),
     /// An event for several rooms.
     Shared(Arc<Shared>),
+    /// A node has told its members more while it was by itself than it could keep for the others.
+    Missed,
 }
 
 /// Who has done something, and how.
@@ -176,6 +178,7 @@ impl RoomState {
                 self.tell(ServerEvent::NewMessage(message), Audience::All);
             }
             Entry::Shared(shared) => self.deliver_shared(shared),
+            Entry::Missed => self.resync(),
         }
     }
 }

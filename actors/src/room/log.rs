@@ -31,6 +31,8 @@ const ORDER_WAIT: Duration = Duration::from_secs(1);
 const EARLY_AGAIN: Duration = Duration::from_millis(20);
 /// Between two tries to reach a log that is away.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Entries that wait for the log to be back. With more, the other nodes' members are told to reload instead.
+const BEHIND_MAX: usize = 4_096;
 /// Entries that were told here and are known by their ids when they come back.
 const TOLD_HERE_MAX: usize = 8_192;
 

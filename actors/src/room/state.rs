@@ -247,7 +247,8 @@ impl RoomState {
             }
             RoomMessage::Elsewhere(task, seen, id) => self.look_elsewhere(task, seen, id, now),
             RoomMessage::Resync(done) => {
-                self.tell_to_reload();
+                self.doubt_memberships(now);
+                self.resync();
                 self.effects.push(Effect::Confirm(done));
             }
             RoomMessage::Settle(done) => self.settling.push(done),
@@ -300,13 +301,6 @@ impl RoomState {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// Something was missed, and nobody knows what.
-    pub(super) fn tell_to_reload(&mut self) {
-        let room = self.key.to_string();
-        self.tell(ServerEvent::RoomResync { room }, Audience::All);
-        self.tell_everybody();
     }
 
     /// Whether nobody would miss the room.

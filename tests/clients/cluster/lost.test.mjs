@@ -1,7 +1,10 @@
 // A node that dies between the store and the log: what it has stored last has no place in any room's log.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
+import { connect } from "../contract/client.mjs";
+import { away } from "../contract/comeback.mjs";
+import { Proxy } from "../lib/proxy.mjs";
 import { Cluster, at, seatedAt } from "./support.mjs";
 
 /** The contract's. */
@@ -30,4 +33,29 @@ describe("a node that dies between the store and the log", () => {
       assert.deepEqual(stored.map(({ _id }) => _id), [task._id]);
     });
   }
+
+  it("tells its own clients too, who recover on another node when the others were told already", async () => {
+    const cluster = await Cluster.start({ nodes: 2 });
+    const [first, second] = cluster.nodes;
+    const [board, owner, ada] = await cluster.board("Owner", "Ada");
+    const watcher = await seatedAt(second, board, owner);
+    const proxy = await Proxy.to(first.port);
+    after(() => proxy.close());
+    const client = await connect(proxy.url, ada, { auth: { token: ada.token, recovery: true } });
+    await client.do("join:project", board.id);
+    await client.do("task:create", { projectId: board.id, task: { title: "Before" } });
+    const before = await at(second, owner).post("/api/tasks", { title: "Heard", projectId: board.id });
+    await client.find("task:created", ({ task }) => task._id === before._id);
+    let missed;
+    await away({ proxy, client }, async () => {
+      await first.kill9();
+      missed = await at(second, owner).post("/api/tasks", { title: "Missed", projectId: board.id });
+      await watcher.find("room:resync", () => true, TOLD_WITHIN);
+      proxy.aim(second.port);
+    });
+    assert.equal(client.socket.recovered, true);
+    assert.equal((await client.find("task:created")).task._id, missed._id);
+    assert.deepEqual(await client.next("room:resync"), { room: `project:${board.id}` });
+    await client.next("room:users");
+  });
 });

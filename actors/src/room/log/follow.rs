@@ -285,7 +285,7 @@ impl RoomState {
         }
     }
 
-    /// Everybody here is told to reload.
+    /// Something was missed, and nobody knows what: everybody here is told to reload.
     pub(in crate::room) fn resync(&mut self) {
         let room = self.key.to_string();
         self.tell(ServerEvent::RoomResync { room }, Audience::All);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use collabflow_protocol::model::TaskField;
 use tokio::time::Instant;
 
-use super::{AGAIN, EARLY_AGAIN, Link, ORDER_WAIT, Telling};
+use super::{AGAIN, BEHIND_MAX, EARLY_AGAIN, Link, ORDER_WAIT, Telling};
 use crate::{
     backplane::{Append, Appended, BackplaneError, EntryId, Turn},
     node::Refusal,
@@ -86,14 +86,33 @@ impl RoomState {
         if self.ledger.log.behind.is_empty() {
             self.doubt(u64::MAX);
         }
+        self.keep_behind(own.append);
         let log = &mut self.ledger.log;
-        log.told_here.insert(own.append.id);
-        log.behind.push_back(own.append);
         log.try_again(now + AGAIN);
         log.telling = Telling::Here;
         self.deliver(own.entry, now);
         self.ledger.log.telling = Telling::Beside;
         self.effects.push(Effect::Answer(own.reply, own.answer));
+    }
+
+    /// Keeps what was told here for the others; what is too much for that, they are told that they have missed.
+    fn keep_behind(&mut self, append: Append) {
+        let log = &mut self.ledger.log;
+        if log.behind.len() >= BEHIND_MAX {
+            tracing::warn!(room = %self.key, "more was told here alone than can be kept: others are to reload");
+            log.behind.clear();
+            log.told_here.coming.clear();
+            let missed = Append {
+                room: self.key,
+                id: rand::random(),
+                turn: None,
+                payload: Entry::Missed.encode(),
+            };
+            log.told_here.insert(missed.id);
+            log.behind.push_back(missed);
+        }
+        log.told_here.insert(append.id);
+        log.behind.push_back(append);
     }
 
     /// The log has answered.
@@ -264,7 +283,11 @@ impl Entry {
     fn turn(&self) -> Option<Turn> {
         match self {
             Self::Changed(changed) => changed.turn(),
-            Self::Announced(_) | Self::Gone(_) | Self::Posted(_) | Self::Shared(_) => None,
+            Self::Announced(_)
+            | Self::Gone(_)
+            | Self::Posted(_)
+            | Self::Shared(_)
+            | Self::Missed => None,
         }
     }
 

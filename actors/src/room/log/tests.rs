@@ -10,7 +10,7 @@ use crate::{
         effect::Answer,
         entry::{By, Changed, Entry, Origin},
         fixture::{TestRoom, patch, session, task, title, user},
-        log::AGAIN,
+        log::{AGAIN, BEHIND_MAX},
         state::Command,
         told::Kind,
     },
@@ -267,4 +267,44 @@ async fn a_change_of_nothing_is_answered_no_older_than_what_was_told() {
         panic!("{answered:?}");
     };
     assert_eq!(task.version, 2);
+}
+
+/// Whoever wrote for hours while the log was away would have filled the memory with what is to be appended.
+#[tokio::test]
+async fn of_more_than_is_kept_for_the_others_they_are_told_that_they_have_missed_it() {
+    let mut room = following();
+    room.apply(Command::Link(false));
+    for version in 1..=BEHIND_MAX as u64 + 2 {
+        let [before, after] = [version, version + 1].map(|n| task(n, &n.to_string()));
+        room.by_page(2, patch(title(&after.title)), Some(&before), &after);
+    }
+    room.take_told();
+    room.apply(Command::Link(true));
+    room.apply(Command::Tail(Ok(Tail {
+        top: None,
+        began: None,
+        entries: Vec::new(),
+    })));
+    let appended = room.take_appended();
+    assert_eq!(appended.len(), 3);
+    for (append, offset) in appended.iter().zip(1..) {
+        room.apply(Command::Appended(
+            append.id,
+            Ok(Appended::At(place(offset))),
+        ));
+    }
+    assert!(room.take_told().is_empty(), "members here have heard all");
+    let mut other = following();
+    for (append, offset) in appended.into_iter().zip(1..) {
+        other.apply(Command::Logged(Logged {
+            id: append.id,
+            place: place(offset),
+            payload: append.payload,
+        }));
+    }
+    let told = names(&mut other);
+    assert_eq!(
+        told,
+        ["room:resync", "room:users", "task:updated", "task:updated"]
+    );
 }

@@ -52,6 +52,16 @@ async fn memberships_are_read_anew_when_a_node_was_lost() {
     assert!(room.state.members().get(entry.id).is_none());
 }
 
+/// Changes of another program were missed, and among them may be one of memberships.
+#[tokio::test]
+async fn memberships_are_read_anew_when_something_was_missed() {
+    let (mut room, entry, _node) = room();
+    room.members.roles.remove(&user(1).id);
+    let (done, _told) = oneshot::channel();
+    room.send(RoomMessage::Resync(done));
+    assert!(room.state.members().get(entry.id).is_none());
+}
+
 #[tokio::test]
 async fn where_nobody_is_nothing_is_told_or_read() {
     let mut room = TestRoom::clustered();
