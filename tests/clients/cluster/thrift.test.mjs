@@ -13,6 +13,9 @@ const BUDGET = 10_000;
 const IDLE = 30_000;
 const IDLE_CLIENTS = 20;
 const EVENTS = 20;
+/** So many at once, with so many milliseconds more to Redis and back: 20 s, if each waited for the one before it. */
+const MANY = 200;
+const LONG_WAY = 100;
 
 /** What was called from here to the end of `work`, by command. */
 async function calls({ redis }, work) {
@@ -41,8 +44,8 @@ async function keys({ redis }) {
 const hearers = async ({ redis }, room) => (await redis.ask("PUBSUB", "NUMSUB", `{collabflow}:room:${room}`))[1];
 
 /** Ada and Ben on a node each, in the project and the channel. */
-async function pair() {
-  const cluster = await Cluster.start({ nodes: 2 });
+async function pair(options) {
+  const cluster = await Cluster.start({ nodes: 2, ...options });
   const [board, ada, ben] = await cluster.board("Ada", "Ben");
   const clients = [await seatedAt(cluster.nodes[0], board, ada), await seatedAt(cluster.nodes[1], board, ben)];
   await board.chat(...clients);
@@ -94,6 +97,21 @@ describe("a busy room", () => {
     const { publish, ...others } = typing;
     assert.deepEqual(others, {});
     assert.ok(publish <= EVENTS + 5, `${publish} messages`);
+  });
+
+  it("waits for Redis once for many events, also where the way is long", async () => {
+    const { cluster, board, clients } = await pair({ gates: true });
+    const [author, listener] = clients;
+    const many = Array.from({ length: MANY }, (_, n) => `Word ${n}`);
+    cluster.nodes[0].gate.delay({ down: LONG_WAY });
+    const began = performance.now();
+    const counts = await calls(cluster, () =>
+      Promise.all(many.map((content) => author.do("chat:message", { channelId: board.channel._id, content }))),
+    );
+    const took = performance.now() - began;
+    assert.ok(took < (MANY * LONG_WAY) / 3, `it took ${took} ms`);
+    assert.equal(counts.evalsha, MANY);
+    for (const content of many) assert.equal((await listener.next("chat:newMessage")).content, content);
   });
 
   it("leaves no key that does not end by itself, and all have one hash tag", async () => {
