@@ -165,8 +165,8 @@ async fn a_redis_that_refuses_what_is_asked_of_it_is_seen_though_nobody_asks() {
     let mut client = redis.client().await;
     for (refuse, allow) in [
         (
-            "ACL SETUSER default -@scripting",
-            "ACL SETUSER default +@scripting",
+            "ACL SETUSER collabflow -@scripting",
+            "ACL SETUSER collabflow +@scripting",
         ),
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
         ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
@@ -205,7 +205,7 @@ async fn a_node_that_ends_says_so_to_the_others() {
     let redis = Redis::start();
     let mut node = Operated::start(&mongod, &redis);
     node.is_seen("ok", WITHIN).await;
-    let client = redis::Client::open(redis.url()).expect("a good address");
+    let client = redis::Client::open(redis.open_url()).expect("a good address");
     let mut listening = client.get_async_pubsub().await.expect("it answers");
     listening.psubscribe("*").await.expect("it answers");
     node.process.signal("TERM");

@@ -14,6 +14,10 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 /// Between two looks at whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// The example of a user for nodes.
+const USERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/redis.acl");
+const OUR_USER: &str = "collabflow:change-me";
+
 /// A running server.
 pub(crate) struct Redis {
     port: u16,
@@ -44,7 +48,13 @@ impl Redis {
         panic!("no server starts");
     }
 
+    /// Its address for a node, which may do what our user in `config/redis.acl` may, and no more.
     pub(crate) fn url(&self) -> String {
+        format!("redis://{OUR_USER}@127.0.0.1:{}", self.port)
+    }
+
+    /// Its address for somebody who may do anything.
+    pub(crate) fn open_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
@@ -72,7 +82,7 @@ impl Redis {
 
     /// A client of the test's own.
     pub(crate) async fn client(&self) -> redis::aio::MultiplexedConnection {
-        let client = redis::Client::open(self.url()).expect("a good address");
+        let client = redis::Client::open(self.open_url()).expect("a good address");
         let connection = client.get_multiplexed_async_connection().await;
         connection.expect("it answers")
     }
@@ -82,6 +92,7 @@ fn spawn(port: u16, options: &[String]) -> Process {
     let child = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no"])
+        .args(["--aclfile", USERS])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

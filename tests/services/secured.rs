@@ -111,7 +111,9 @@ async fn a_wrong_password_is_refused_and_the_log_says_so_without_it() {
     let mongod = Mongod::start(Deployment::Standalone).await;
     let redis = Redis::start();
     lock(&redis).await;
-    let url = redis.url().replace("redis://", "redis://:not-the-hush@");
+    let url = redis
+        .open_url()
+        .replace("redis://", "redis://:not-the-hush@");
     let node = Operated::start_at(&mongod, &url, &[("RUST_LOG", "trace")]);
     node.says("Redis is away: this node goes on by itself reason=\"")
         .await;

@@ -22,8 +22,8 @@ const AWAY = {
     returns: ({ redis }) => redis.restart(),
   },
   "refuses scripts": {
-    goes: ({ redis }) => redis.ask("ACL", "SETUSER", "default", "-@scripting"),
-    returns: ({ redis }) => redis.ask("ACL", "SETUSER", "default", "+@scripting"),
+    goes: ({ redis }) => redis.ask("ACL", "SETUSER", "collabflow", "-@scripting"),
+    returns: ({ redis }) => redis.ask("ACL", "SETUSER", "collabflow", "+@scripting"),
   },
   "is out of memory": {
     goes: ({ redis }) => redis.ask("CONFIG", "SET", "maxmemory", "1"),

@@ -3,6 +3,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
+import { address } from "./redis.mjs";
 
 export class Gate {
   #server;
@@ -24,7 +25,7 @@ export class Gate {
   }
 
   get url() {
-    return `redis://127.0.0.1:${this.#server.address().port}`;
+    return address(this.#server.address().port);
   }
 
   /** What the node says reaches Redis, and what Redis says the node, so many milliseconds later. */

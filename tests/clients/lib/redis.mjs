@@ -3,6 +3,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { eventually } from "./eventually.mjs";
 import { freePort } from "./port.mjs";
@@ -11,6 +12,11 @@ const START_WITHIN = 30_000;
 /** Another program may take the free port between our look and the server's: then there is another. */
 const TRIES = 5;
 const run = promisify(execFile);
+/** The example of a user for nodes. */
+const USERS = fileURLToPath(new URL("../../../config/redis.acl", import.meta.url));
+
+/** Where a node finds a Redis on this port of loopback, and as whom. */
+export const address = (port) => `redis://collabflow:change-me@127.0.0.1:${port}`;
 
 export class Redis {
   #child;
@@ -30,8 +36,9 @@ export class Redis {
     }
   }
 
+  /** Its address for a node, which may do what our user in `config/redis.acl` may, and no more. */
   get url() {
-    return `redis://127.0.0.1:${this.port}`;
+    return address(this.port);
   }
 
   /** What it answers to a command, as JSON has it; fails where that is an error. */
@@ -65,7 +72,7 @@ export class Redis {
   }
 
   async #launch() {
-    const options = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--save", "", "--appendonly", "no"];
+    const options = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--save", "", "--appendonly", "no", "--aclfile", USERS];
     // The kernel ends it where this process is killed: then nobody else would. It keeps the process id.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "redis-server", ...options], { stdio: "ignore" });
     this.#child = child;
