@@ -3,6 +3,7 @@
 mod actor;
 mod asked;
 mod checks;
+mod cut_off;
 mod nodes;
 mod word;
 
@@ -204,10 +205,16 @@ impl Cluster {
         gone.insert(node, (Instant::now(), end));
     }
 
+    /// Since when a node is gone of which nobody knows what it has stored last.
+    fn lost_since(&self, node: NodeId) -> Option<Instant> {
+        let gone = self.gone.lock();
+        let (since, end) = gone.get(&node)?;
+        (*end == End::Lost).then_some(*since)
+    }
+
     /// Whether a node has ended of which nobody knows what it has stored last.
     pub(crate) fn is_lost(&self, node: NodeId) -> bool {
-        let gone = self.gone.lock();
-        gone.get(&node).is_some_and(|(_, end)| *end == End::Lost)
+        self.lost_since(node).is_some()
     }
 
     /// A user is present here, or is no more: remembered, and said.

@@ -29,6 +29,7 @@ use collabflow_protocol::{
 };
 use futures_util::{FutureExt, TryFutureExt, future::BoxFuture};
 
+use crate::id::NodeId;
 pub use change::{
     MemberStep, Moved, apply_move, apply_patch, apply_project_patch, apply_user_patch, is_stale,
     member_step, new_message, new_task, newly_assigned, remember_claims,
@@ -198,4 +199,14 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<Option<MessagePage>>;
     /// The greatest id of all messages: ids that are made from now on are to be greater.
     fn greatest_message(&self) -> Answer<Option<MessageId>>;
+
+    /// Keeps the mark of a node that cannot reach the others, in place of the one before, or takes it away. A store that
+    /// no nodes share need not keep any.
+    fn mark_cut_off(&self, _node: NodeId, _at: Option<Timestamp>) -> Answer<()> {
+        std::future::ready(Ok(())).boxed()
+    }
+    /// All such marks; one that is older than an hour may be missing.
+    fn cut_off(&self) -> Answer<Vec<(NodeId, Timestamp)>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
 }

@@ -10,6 +10,7 @@ mod announced;
 mod channel;
 mod column;
 mod connect;
+mod cut_off;
 mod db;
 mod elsewhere;
 mod error;
@@ -43,6 +44,7 @@ use std::{
     time::Duration,
 };
 
+use collabflow_actors::id::NodeId;
 use collabflow_actors::store::{
     Access, Account, Announced, Answer, Claim, CreateOutcome, Deleted, MemberChange, MemberOutcome,
     Membered, Membership, MessagePage, NewAccount, NewMessage, NewTask, PostOutcome, Store,
@@ -406,5 +408,13 @@ impl Store for MongoStore {
 
     fn greatest_message(&self) -> Answer<Option<MessageId>> {
         self.read(move |db| async move { message::greatest(&db).await })
+    }
+
+    fn mark_cut_off(&self, node: NodeId, at: Option<Timestamp>) -> Answer<()> {
+        self.read(move |db| async move { cut_off::mark(&db, node, at).await })
+    }
+
+    fn cut_off(&self) -> Answer<Vec<(NodeId, Timestamp)>> {
+        self.read(move |db| async move { cut_off::all(&db).await })
     }
 }

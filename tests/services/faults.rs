@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use collabflow::store::{MongoOptions, MongoStore};
 use collabflow_actors::{
-    id::{IdSource, now},
+    id::{IdSource, NodeId, now},
     store::{
         Announced, Claim, CreateOutcome, Elsewhere, MemberChange, MemberOutcome, Membered, NewTask,
         Store, TaskChange, TaskOutcome,
@@ -331,4 +331,26 @@ async fn what_the_database_shows_is_news_however_long_ago_it_was() {
     assert_eq!(claim(Claim::Fields(vec![TaskField::Title])).await, []);
     assert!(claim(Claim::Seen).await.contains(&TaskField::Title));
     assert_eq!(claim(Claim::Seen).await, []);
+}
+
+#[tokio::test]
+async fn the_marks_of_nodes_that_are_cut_off_are_kept_until_they_are_taken_away() {
+    let subject = Subject::new(Deployment::Standalone).await;
+    let [one, other] = [(); 2].map(|()| NodeId::random());
+    let (first, later) = (now(), now());
+    for (node, at) in [(one, first), (other, first), (one, later)] {
+        let kept = subject.store.mark_cut_off(node, Some(at)).await;
+        kept.expect("it answers");
+    }
+    let marks = async || {
+        let mut marks = subject.store.cut_off().await.expect("it answers");
+        marks.sort_by_key(|(node, _)| *node != one);
+        marks
+    };
+    assert_eq!(marks().await, [(one, later), (other, first)]);
+    for _ in 0..2 {
+        let gone = subject.store.mark_cut_off(one, None).await;
+        gone.expect("it answers");
+    }
+    assert_eq!(marks().await, [(other, first)]);
 }

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use collabflow_protocol::time::Timestamp;
 use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
@@ -11,12 +12,13 @@ use tokio::time::Instant;
 use super::{
     Cluster,
     checks::Checks,
+    cut_off::CutOff,
     nodes::{BEAT, End, STANDS_UP_WITHIN},
     word::{NodeSays, NodeWord, PeerRequest, RoomWord},
 };
 use crate::{
     backplane::{Incoming, Tops},
-    id::NodeId,
+    id::{self, NodeId},
     key::RoomKey,
     registry::Registry,
     room::{Command, RoomMessage},
@@ -39,6 +41,10 @@ pub(crate) enum ClusterMessage {
     Look,
     /// The ends of these rooms' logs.
     Tops(Vec<RoomKey>, Tops),
+    /// What was told here alone was told to the other nodes.
+    Settled,
+    /// These nodes are cut off, or have been.
+    Marks(Vec<(NodeId, Timestamp)>),
     /// A node has ended, and its users have not come back within the grace.
     Gone(NodeId),
     /// Sessions of nodes that are gone may have stayed away for too long.
@@ -56,6 +62,7 @@ pub(crate) struct ClusterState {
     said: Option<(Instant, usize)>,
     looked_at: Instant,
     checks: Checks,
+    cut_off: CutOff,
     /// When all rooms said last who is present here since others had taken this node for dead.
     said_present: Option<Instant>,
 }
@@ -96,6 +103,7 @@ impl Actor for ClusterActor {
             said: None,
             looked_at: Instant::now(),
             checks: Checks::new(Instant::now()),
+            cut_off: CutOff::new(Instant::now(), id::now()),
             said_present: None,
         })
     }
@@ -111,7 +119,10 @@ impl Actor for ClusterActor {
             ClusterMessage::Look => {
                 state.look(Instant::now());
                 state.check_positions(&myself, Instant::now());
+                state.see_to_marks(Instant::now());
             }
+            ClusterMessage::Settled => state.take_settled(),
+            ClusterMessage::Marks(marks) => state.take_marks(&marks, Instant::now()),
             ClusterMessage::Tops(rooms, tops) => state.take_tops(&rooms, tops),
             ClusterMessage::Gone(node) => state.gone(node, End::Bye),
             ClusterMessage::Sweep => state.registry.sweep(),
@@ -128,12 +139,17 @@ impl ClusterState {
             Incoming::Up => {
                 self.cluster.nodes.lock().excuse(Instant::now());
                 self.link(true);
+                self.cut_off.end(Instant::now());
+                self.settle_later();
                 self.registry.record_all();
                 self.sweep_later();
                 self.cluster.say(NodeSays::Hello);
                 self.say_alive(Instant::now());
             }
-            Incoming::Down => self.link(false),
+            Incoming::Down => {
+                self.cut_off.begin();
+                self.link(false);
+            }
             Incoming::Passing(room, word) => self.take_room_word(room, &word),
             Incoming::Said(word) => self.take_node_word(&word, myself),
         }
@@ -296,6 +312,69 @@ impl ClusterState {
         }
     }
 
+    /// Notices when what was told here alone was told to the others, after what the rooms were just told to do.
+    fn settle_later(&self) {
+        let (settled, myself) = (self.registry.settle(), self.myself.clone());
+        tokio::spawn(async move {
+            settled.await;
+            // An actor that has ended leaves no marks.
+            let _ = myself.cast(ClusterMessage::Settled);
+        });
+    }
+
+    fn take_settled(&mut self) {
+        if self.cut_off.settled() {
+            self.leave_mark(None);
+        }
+    }
+
+    /// Leaves a mark, or looks for those of others, if it is time to.
+    fn see_to_marks(&mut self, now: Instant) {
+        let due = self.cut_off.take_due(now);
+        if due.mark {
+            self.leave_mark(Some(id::now()));
+        }
+        if due.look {
+            let (marks, myself) = (self.registry.store().cut_off(), self.myself.clone());
+            tokio::spawn(async move {
+                // While the store is away as well, nobody stores anything.
+                if let Ok(marks) = marks.await {
+                    let _ = myself.cast(ClusterMessage::Marks(marks));
+                }
+            });
+        }
+    }
+
+    fn leave_mark(&self, at: Option<Timestamp>) {
+        let left = self.registry.store().mark_cut_off(self.cluster.node, at);
+        tokio::spawn(async move {
+            if let Err(error) = left.await {
+                tracing::debug!(%error, "the other nodes cannot see that this one is cut off");
+            }
+        });
+    }
+
+    fn take_marks(&mut self, marks: &[(NodeId, Timestamp)], now: Instant) {
+        let own = self.cluster.node;
+        let others: Vec<_> = marks
+            .iter()
+            .copied()
+            .filter(|(node, _)| *node != own)
+            .collect();
+        for (node, since) in self.cut_off.take_marks(&others, now) {
+            // Whoever was told to reload since then has what it stored last.
+            if self
+                .cluster
+                .lost_since(node)
+                .is_none_or(|lost| lost < since)
+            {
+                tracing::warn!(%node, "a node that was cut off has died");
+                self.cluster.nodes.lock().remove(node);
+                self.gone(node, End::Lost);
+            }
+        }
+    }
+
     /// Looks for sessions to be given up when those that may come back now cannot any more.
     fn sweep_later(&self) {
         let window = self.registry.settings().recovery_window;
@@ -316,7 +395,10 @@ impl ClusterState {
         }
     }
 
-    fn gone(&self, node: NodeId, end: End) {
+    fn gone(&mut self, node: NodeId, end: End) {
+        if end == End::Lost {
+            self.cut_off.lost(Instant::now());
+        }
         let window = self.registry.settings().recovery_window;
         self.cluster.set_gone(node, end, window);
         self.sweep_later();

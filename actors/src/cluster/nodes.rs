@@ -178,6 +178,12 @@ impl Nodes {
         !self.is_alone() && said.is_none_or(|(at, said)| at + BEAT <= now && is_wanted(said))
     }
 
+    /// A node is known to be dead in another way.
+    pub(crate) fn remove(&mut self, node: NodeId) {
+        self.peers.remove(&node);
+        self.silent.remove(&node);
+    }
+
     /// The backplane is back: whoever is alive has time to say so.
     pub(crate) fn excuse(&mut self, now: Instant) {
         for peer in self.peers.values_mut() {

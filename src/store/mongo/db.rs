@@ -36,6 +36,8 @@ pub(super) mod names {
     pub(in super::super) const INTENTS: &str = "collabflow_intents";
     /// Tasks that are gone, by whomever, and told to be.
     pub(in super::super) const GONE: &str = "collabflow_gone";
+    /// Nodes that cannot reach the others.
+    pub(in super::super) const CUT_OFF: &str = "collabflow_cut_off";
 }
 
 /// Between two looks at whether MongoDB is back.

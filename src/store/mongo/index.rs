@@ -106,6 +106,7 @@ fn all() -> Vec<Index> {
         .only(doc! { "clientId": text() }),
         Index::on(names::ONCE, doc! { KEPT_UNTIL: 1 }).forgets(),
         Index::on(names::GONE, doc! { KEPT_UNTIL: 1 }).forgets(),
+        Index::on(names::CUT_OFF, doc! { KEPT_UNTIL: 1 }).forgets(),
     ]
 }
 

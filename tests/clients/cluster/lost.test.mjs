@@ -58,4 +58,24 @@ describe("a node that dies between the store and the log", () => {
     assert.deepEqual(await client.next("room:resync"), { room: `project:${board.id}` });
     await client.next("room:users");
   });
+
+  it("after it was cut off for so long that the others had taken it for dead: they are told once more", async () => {
+    const cluster = await Cluster.start({ nodes: 1 });
+    const dying = await cluster.add({ gate: true });
+    await cluster.isWhole();
+    const [board, owner, ada] = await cluster.board("Owner", "Ada");
+    const client = await seatedAt(cluster.nodes[0], board, ada);
+    await seatedAt(dying, board, owner);
+    await client.find("user:joined");
+    dying.gate.refuse();
+    await client.find("room:resync", () => true, TOLD_WITHIN);
+    const task = await at(dying, owner).post("/api/tasks", { title: "Stored", projectId: board.id });
+    await dying.kill9();
+    await client.find("room:resync", () => true, TOLD_WITHIN);
+    const stored = await at(cluster.nodes[0], ada).get(`/api/tasks/project/${board.id}`);
+    assert.deepEqual(
+      stored.map(({ _id }) => _id),
+      [task._id],
+    );
+  });
 });
