@@ -46,6 +46,9 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 /// How long the end waits for what is under way.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 
+/// What was said longer ago than this has reached a backplane that is there: calls do not take longer.
+const SURELY_SAID: Duration = Duration::from_secs(10);
+
 /// How long other nodes have for what they are asked for: the contract's.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -75,6 +78,8 @@ pub(crate) struct Cluster {
     /// What comes in: lent to the actor that reads it.
     incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
     actor: Mutex<Option<ractor::ActorId>>,
+    /// Who has left a room here so lately, or while the backplane was away, that this may have to be said again.
+    left: Mutex<HashMap<(RoomKey, UserId), Instant>>,
 }
 
 impl Cluster {
@@ -90,6 +95,7 @@ impl Cluster {
             started: Instant::now(),
             incoming: Arc::new(tokio::sync::Mutex::new(joined.incoming)),
             actor: Mutex::new(None),
+            left: Mutex::default(),
         }
     }
 
@@ -220,6 +226,12 @@ impl Cluster {
     /// A user is present here, or is no more: remembered, and said.
     pub(crate) fn mark(&self, room: RoomKey, user: UserId, brief: Option<&UserBrief>) {
         let field = format!("{} {user}", self.node);
+        let mut left = self.left.lock();
+        match brief {
+            Some(_) => left.remove(&(room, user)),
+            None => left.insert((room, user), Instant::now()),
+        };
+        drop(left);
         self.backplane
             .put(Table::Here(room), field, brief.map(encode));
         self.say_of(
@@ -229,6 +241,20 @@ impl Cluster {
                 None => RoomSays::NotHere(user),
             },
         );
+    }
+
+    /// The backplane is back: who has left while it was away, or just before, may be taken to be present still.
+    fn mark_left_again(&self) {
+        let left = std::mem::take(&mut *self.left.lock());
+        for ((room, user), _) in left {
+            self.mark(room, user, None);
+        }
+    }
+
+    /// What was said so long ago has reached the backplane, if that is there.
+    fn forget_left(&self, now: Instant) {
+        let mut left = self.left.lock();
+        left.retain(|_, at| *at + SURELY_SAID > now);
     }
 
     /// Who is present on which other node. One that died when nobody noticed is found to be silent from now on.

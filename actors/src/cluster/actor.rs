@@ -138,6 +138,7 @@ impl ClusterState {
             Incoming::Entry(room, entry) => self.give(room, Command::Logged(entry)),
             Incoming::Up => {
                 self.cluster.nodes.lock().excuse(Instant::now());
+                self.cluster.mark_left_again();
                 self.link(true);
                 self.cut_off.end(Instant::now());
                 self.settle_later();
@@ -263,6 +264,7 @@ impl ClusterState {
         if !self.cluster.is_up() {
             return;
         }
+        self.cluster.forget_left(now);
         // This node was the one that was silent: what the others have said meanwhile is on its way.
         if looked_at + BEAT <= now {
             self.cluster.nodes.lock().excuse(now);

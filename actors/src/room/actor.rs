@@ -188,6 +188,7 @@ impl ActorState {
                 Effect::Forget(node, users) => self.log.forget(node, &users),
                 Effect::Types(entry, is_typing) => self.log.types(&entry, is_typing),
                 Effect::Follow => self.log.follow(),
+                Effect::ReadPresent => self.log.read_present(),
                 Effect::ReadLog(after) => self.log.read(after),
                 Effect::ReadHistory => self.log.read_history(),
                 Effect::Record(entry) => self.registry.record(&entry),

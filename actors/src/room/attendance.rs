@@ -295,7 +295,7 @@ impl RoomState {
     }
 
     /// Tells one session that it has missed something.
-    fn tell_resync(&mut self, session: SessionId) {
+    pub(super) fn tell_resync(&mut self, session: SessionId) {
         let room = self.key.to_string();
         self.tell(
             ServerEvent::RoomResync { room },

@@ -33,6 +33,8 @@ pub(crate) enum Effect {
     Ask(Slot, Request),
     /// Append to the room's log.
     Append(Append),
+    /// Read who is present on other nodes.
+    ReadPresent,
     /// Begin to follow the room's log.
     Follow,
     /// Read the room's log from after this offset.

@@ -1,6 +1,8 @@
 //! Who is in the room on other nodes, by what these say: their presence and their typing.
 
-use collabflow_protocol::model::UserBrief;
+use std::{collections::HashSet, time::Duration};
+
+use collabflow_protocol::{id::UserId, model::UserBrief};
 use tokio::time::Instant;
 
 use super::{
@@ -8,9 +10,13 @@ use super::{
     state::RoomState,
 };
 use crate::{
+    backplane::BackplaneError,
     cluster::{End, RoomSays},
     id::NodeId,
 };
+
+/// Whoever is not found among those that are remembered to be present is looked for once more after this.
+const LOOKED_FOR_AGAIN: Duration = Duration::from_secs(5);
 
 impl RoomState {
     /// Another node says something of the room.
@@ -58,6 +64,71 @@ impl RoomState {
         }
         for (node, says) in std::mem::take(&mut self.ledger.log.words) {
             self.take_word(node, says, now);
+        }
+    }
+
+    /// The backplane is back: the words of the others that were missed meanwhile are made up for by what is remembered.
+    pub(super) fn read_present(&mut self) {
+        let present = &mut self.ledger.log.present;
+        present.again_at = None;
+        // Who begins to follow the log reads it then.
+        if self.key.scope().is_some() && present.is_read && self.ledger.log.follows() {
+            self.ledger.log.present.is_read = false;
+            self.effects.push(Effect::ReadPresent);
+        }
+    }
+
+    /// Who is present on other nodes, as it is remembered. Whoever is not found is looked for once more: after a loss of
+    /// everything, each node says anew who is there.
+    pub(super) fn take_present_again(
+        &mut self,
+        present: Result<Vec<(NodeId, UserBrief)>, BackplaneError>,
+        now: Instant,
+    ) {
+        if self.ledger.log.present.is_read {
+            return;
+        }
+        if let Ok(present) = present {
+            let found: HashSet<_> = present
+                .iter()
+                .map(|(node, user)| (*node, user.id))
+                .collect();
+            let known = self.presence.elsewhere().into_iter();
+            let missing: HashSet<_> = known.filter(|one| !found.contains(one)).collect();
+            for (node, user) in present {
+                self.arrives_elsewhere(node, &user, now);
+            }
+            let log = &mut self.ledger.log;
+            let before = std::mem::replace(&mut log.present.missing, missing.clone());
+            let is_gone = |one: &(NodeId, UserId)| missing.contains(one);
+            for (node, user) in before.into_iter().filter(is_gone) {
+                self.ledger.log.present.missing.remove(&(node, user));
+                if self.presence.leave_elsewhere(node, user) {
+                    self.has_left(user, now);
+                }
+            }
+        }
+        let present = &mut self.ledger.log.present;
+        present.again_at = (!present.missing.is_empty()).then(|| now + LOOKED_FOR_AGAIN);
+        self.stop_reading_present(now);
+    }
+
+    /// What was said while it was being read is newer.
+    pub(super) fn stop_reading_present(&mut self, now: Instant) {
+        let log = &mut self.ledger.log;
+        log.present.is_read = true;
+        if !log.is_beginning() {
+            for (node, says) in std::mem::take(&mut log.words) {
+                self.take_word(node, says, now);
+            }
+        }
+    }
+
+    /// Looks again for those who were not found.
+    pub(super) fn look_for_present(&mut self, now: Instant) {
+        let present = &mut self.ledger.log.present;
+        if present.again_at.take_if(|at| *at <= now).is_some() {
+            self.read_present();
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) enum Entry {
     Posted(Arc<Message>),
     /// An event for several rooms.
     Shared(Arc<Shared>),
-    /// A node has told its members more while it was by itself than it could keep for the others.
+    /// Nobody knows what somebody was not told: everybody is to reload.
     Missed,
 }
 

@@ -267,6 +267,7 @@ fn told_to(
             deleted_by: somebody(),
         },
         Entry::Posted(message) => ServerEvent::NewMessage(message),
+        // What is missing nobody knows.
         Entry::Missed => return Err(Unknown),
         Entry::Shared(shared) => {
             let hears = !shared.is_told_before(session, room) && shared.is_for(session);

@@ -3,6 +3,7 @@
 //!
 //! While the log is away the room tells its own members at once, keeps what it told, and appends that when the log is back.
 
+mod behind;
 mod follow;
 mod own;
 #[cfg(test)]
@@ -14,16 +15,16 @@ use std::{
 };
 
 use bytes::Bytes;
+use collabflow_protocol::id::UserId;
 use tokio::time::Instant;
 
-use self::{follow::Ahead, own::Own};
-use super::message::RoomMessage;
-use crate::{
-    backplane::{Append, EntryId, Position},
-    cluster::RoomSays,
-    id::NodeId,
-    outbox::Mark,
+use self::{
+    behind::{Behind, Told},
+    follow::Ahead,
+    own::Own,
 };
+use super::message::RoomMessage;
+use crate::{backplane::Position, cluster::RoomSays, id::NodeId, outbox::Mark};
 
 /// How long an entry waits for the version that must be told before it; then it tells the task whole.
 const ORDER_WAIT: Duration = Duration::from_secs(1);
@@ -31,10 +32,6 @@ const ORDER_WAIT: Duration = Duration::from_secs(1);
 const EARLY_AGAIN: Duration = Duration::from_millis(20);
 /// Between two tries to reach a log that is away.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Entries that wait for the log to be back. With more, the other nodes' members are told to reload instead.
-const BEHIND_MAX: usize = 4_096;
-/// Entries that were told here and are known by their ids when they come back.
-const TOLD_HERE_MAX: usize = 8_192;
 
 /// Whether there are other nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,16 +63,18 @@ pub(crate) struct Log {
     ahead: BTreeMap<u64, Ahead>,
     /// A part of the log is being read.
     is_reading: bool,
+    /// The log was away since it was read last.
+    was_cut: bool,
     /// It could not be read.
     is_unread: bool,
-    /// Entries that were told here while the log was away, in their order.
-    behind: VecDeque<Append>,
+    behind: Behind,
     /// The greatest stamp that one of these was given.
     behind_to: u64,
-    told_here: ToldHere,
-    /// Something of another node's was told here after what comes after it in the log.
-    is_disordered: bool,
-    /// What other nodes have said of who is there while the room began to follow its log.
+    told: Told,
+    /// What is done now, members here are not told of.
+    is_quiet: bool,
+    pub(super) present: PresentElsewhere,
+    /// What other nodes have said of who is there while that was being read.
     pub(super) words: Vec<(NodeId, RoomSays)>,
     /// When something is tried again.
     again_at: Option<Instant>,
@@ -93,6 +92,27 @@ enum Telling {
     Here,
 }
 
+/// Who is present on other nodes is read anew when the log is back.
+#[derive(Debug)]
+pub(super) struct PresentElsewhere {
+    /// It is not being read.
+    pub(super) is_read: bool,
+    /// When it is read once again.
+    pub(super) again_at: Option<Instant>,
+    /// Whom the last read did not find: their nodes may not have said yet that they are there.
+    pub(super) missing: HashSet<(NodeId, UserId)>,
+}
+
+impl Default for PresentElsewhere {
+    fn default() -> Self {
+        Self {
+            is_read: true,
+            again_at: None,
+            missing: HashSet::new(),
+        }
+    }
+}
+
 /// How far the room has told its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Following {
@@ -103,33 +123,6 @@ enum Following {
     Beginning,
     /// To this entry. A log that nobody has written to has no epoch yet.
     At(Position),
-}
-
-/// The ids of what was told here, the last of them.
-#[derive(Debug, Default)]
-struct ToldHere {
-    ids: HashSet<EntryId>,
-    order: VecDeque<EntryId>,
-    /// Those that have not come from the log yet.
-    coming: HashSet<EntryId>,
-}
-
-impl ToldHere {
-    fn insert(&mut self, id: EntryId) {
-        self.coming.insert(id);
-        if self.ids.insert(id) {
-            self.order.push_back(id);
-        }
-        if self.order.len() > TOLD_HERE_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-    }
-
-    fn contains(&self, id: EntryId) -> bool {
-        self.ids.contains(&id)
-    }
 }
 
 impl Log {
@@ -143,7 +136,12 @@ impl Log {
 
     /// Whether it is not known yet who is there on other nodes.
     pub(super) fn is_beginning(&self) -> bool {
-        self.following == Following::Beginning
+        self.following == Following::Beginning || !self.present.is_read
+    }
+
+    /// Whether the room follows its log.
+    pub(super) const fn follows(&self) -> bool {
+        matches!(self.following, Following::At(_))
     }
 
     /// Whether there are other nodes.
@@ -188,13 +186,14 @@ impl Log {
 
     /// Whether there may be entries that were not told, or not appended.
     fn is_behind(&self) -> bool {
-        let is_told = self.ahead.is_empty() && self.behind.is_empty() && !self.is_unread;
+        let is_told = self.ahead.is_empty() && !self.behind.waits() && !self.is_unread;
         !is_told || !matches!(self.following, Following::At(_))
     }
 
     /// When something is to be tried again.
-    pub(super) const fn next_deadline(&self) -> Option<Instant> {
-        self.again_at
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.again_at, self.present.again_at];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether what has this position was told, or whoever is here was told to reload after it.
@@ -203,6 +202,13 @@ impl Log {
             return false;
         };
         at.epoch == position.epoch && position.offset <= at.offset
+    }
+
+    /// What has not come to rest.
+    #[cfg(test)]
+    pub(crate) fn unrest(&self) -> Option<String> {
+        let is_at_rest = self.is_quiet() && self.ahead.is_empty() && !self.is_beginning();
+        (!is_at_rest).then(|| format!("{self:?}"))
     }
 
     fn try_again(&mut self, at: Instant) {

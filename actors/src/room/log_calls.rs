@@ -61,6 +61,17 @@ impl LogCalls {
         });
     }
 
+    pub(super) fn read_present(&self) {
+        let cluster = self.registry.cluster();
+        let present = cluster.map(|cluster| cluster.present(self.room.key));
+        self.answer(async move {
+            Command::Present(match present {
+                Some(present) => present.await,
+                None => Err(alone()),
+            })
+        });
+    }
+
     pub(super) fn read(&self, after: u64) {
         self.read_since(after, Command::Tail);
     }

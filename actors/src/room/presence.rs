@@ -174,6 +174,17 @@ impl Presence {
         !self.users.contains_key(&user)
     }
 
+    /// Who is present on which other node.
+    pub(crate) fn elsewhere(&self) -> Vec<(NodeId, UserId)> {
+        let there = self.elsewhere.iter();
+        let nodes = |(user, one): (&UserId, &Elsewhere)| {
+            let user = *user;
+            let nodes = one.nodes.iter().map(move |node| (*node, user));
+            nodes.collect::<Vec<_>>()
+        };
+        there.flat_map(nodes).collect()
+    }
+
     /// The users that are present on this node.
     pub(crate) fn on_node(&self, node: NodeId) -> Vec<UserId> {
         let there = self.elsewhere.iter();

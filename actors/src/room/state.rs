@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Following(Result<Followed, BackplaneError>),
     /// An entry of the room's log has come.
     Logged(Logged),
+    /// Who is present on other nodes was read.
+    Present(Result<Vec<(NodeId, UserBrief)>, BackplaneError>),
     /// A part of the room's log was read.
     Tail(Result<Tail, BackplaneError>),
     /// Where the room's log ends.
@@ -175,6 +177,11 @@ impl RoomState {
         self.ledger.pipeline.sent(slot);
     }
 
+    #[cfg(test)]
+    pub(crate) fn followed_log(&self) -> &Log {
+        &self.ledger.log
+    }
+
     pub(crate) fn members(&self) -> &Members {
         &self.members
     }
@@ -191,6 +198,7 @@ impl RoomState {
             Command::Appended(id, appended) => self.take_appended(id, appended, now),
             Command::Following(followed) => self.take_following(followed, now),
             Command::Logged(logged) => self.take_logged(logged, now),
+            Command::Present(present) => self.take_present_again(present, now),
             Command::Tail(tail) => self.take_tail(tail, now),
             Command::Top(top) => self.take_top(top),
             Command::Emptied => self.say_present(),
@@ -269,6 +277,7 @@ impl RoomState {
         self.tell_overdue(now);
         self.refuse_overdue(now);
         self.append_again(now);
+        self.look_for_present(now);
         self.ledger.told.prune(now);
     }
 

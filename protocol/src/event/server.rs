@@ -183,7 +183,6 @@ impl ServerEvent {
             Self::UserJoined { .. }
                 | Self::UserLeft { .. }
                 | Self::RoomUsers { .. }
-                | Self::RoomResync { .. }
                 | Self::UserTyping { .. }
                 | Self::PlainSession { .. }
                 | Self::AuthExpiring { .. }

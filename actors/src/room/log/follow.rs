@@ -1,5 +1,7 @@
 //! Following the log: entries are told in the order of their offsets, none twice, and none left out unseen.
 
+use std::collections::BTreeMap;
+
 use collabflow_protocol::event::ServerEvent;
 use tokio::time::Instant;
 
@@ -56,6 +58,7 @@ impl RoomState {
         followed: Result<Followed, BackplaneError>,
         now: Instant,
     ) {
+        let has_members = !self.members.is_empty();
         let log = &mut self.ledger.log;
         if log.following != Following::Beginning {
             return;
@@ -68,14 +71,22 @@ impl RoomState {
             }) => {
                 log.stamp = Some(stamp);
                 log.following = Following::At(top.unwrap_or_else(beginning));
-                self.tell_ahead(now);
                 self.take_present(present, now);
+                // Whoever is in it already was not told of what others did meanwhile.
+                if has_members {
+                    self.resync();
+                }
+                self.drop_passed(now);
+                self.tell_ahead(now);
             }
             Err(error) => {
                 // It is in the rooms all the same; the log is followed when it is back.
                 tracing::debug!(room = %self.key, %error, "the room goes on without its log");
                 log.following = Following::No;
                 log.try_again(now + AGAIN);
+                for (_, ahead) in std::mem::take(&mut self.ledger.log.ahead) {
+                    self.settle(ahead.id, ahead.place.stamp, now);
+                }
             }
         }
         self.release_waiting(now);
@@ -109,7 +120,7 @@ impl RoomState {
                 return;
             }
             Following::No => {
-                self.settle_own(id, now);
+                self.settle(id, place.stamp, now);
                 return;
             }
         };
@@ -120,13 +131,13 @@ impl RoomState {
         }
         if position.epoch != at.epoch {
             let position = position.clone();
-            self.lose_track(position);
-            self.settle_own(id, now);
+            self.lose_track(position, now);
+            self.settle_quietly(id, place.stamp, now);
             return;
         }
         if position.offset <= at.offset {
             // It was told: as itself, or to whoever was told to reload.
-            self.settle_own(id, now);
+            self.settle_quietly(id, place.stamp, now);
             return;
         }
         log.ahead
@@ -161,11 +172,11 @@ impl RoomState {
                 log.stamp = Some(stamp);
                 log.telling = Telling::Entry(stamp);
                 self.note_history(stamp, ahead.id, ahead.payload.as_ref());
-                self.tell_logged(ahead.id, ahead.payload, now);
+                self.tell_logged(ahead.id, stamp, ahead.payload, now);
                 self.ledger.log.telling = Telling::Beside;
                 self.history_goes_on();
             } else {
-                self.settle_own(ahead.id, now);
+                self.settle_quietly(ahead.id, ahead.place.stamp, now);
             }
         }
     }
@@ -181,21 +192,56 @@ impl RoomState {
         }
     }
 
-    fn tell_logged(&mut self, id: EntryId, payload: Option<Payload>, now: Instant) {
-        if self.settle_own(id, now) || self.ledger.log.told_here.contains(id) {
+    fn tell_logged(&mut self, id: EntryId, stamp: u64, payload: Option<Payload>, now: Instant) {
+        if self.has_come(id, stamp) {
             return;
         }
-        let log = &mut self.ledger.log;
-        log.is_disordered |= !log.told_here.coming.is_empty();
-        let entry = payload.map(|payload| serde_json::from_slice::<Entry>(&payload));
-        match entry {
-            Some(Ok(entry)) => self.deliver(entry, now),
+        if self.ledger.log.told.contains(id) {
+            // It was told as another log's, or another node's.
+            return self.settle_quietly(id, stamp, now);
+        }
+        if self.is_ahead_of_log() {
+            self.pass_over(now, |room| room.tell_entry(id, payload, now));
+        } else {
+            self.tell_entry(id, payload, now);
+        }
+    }
+
+    fn tell_entry(&mut self, id: EntryId, payload: Option<Payload>, now: Instant) {
+        if self.settle_own(id, now) {
+            return;
+        }
+        let Some(payload) = payload else {
+            return;
+        };
+        self.ledger.log.told.insert(id);
+        match serde_json::from_slice::<Entry>(&payload) {
+            // Members here are ahead of the log.
+            Ok(entry) if self.ledger.log.is_quiet && self.is_overtaken(&entry) => {}
+            Ok(entry) => self.deliver(entry, now),
             // A newer version's, perhaps: whoever is here cannot be told of it.
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(room = %self.key, %error, "an entry of the log cannot be read");
                 self.resync();
             }
-            None => {}
+        }
+    }
+
+    /// An entry of this node's is in the log at a place that members here reload.
+    fn settle_quietly(&mut self, id: EntryId, stamp: u64, now: Instant) {
+        let own = self.ledger.log.own.iter().find(|own| own.append.id == id);
+        let session = own.and_then(|own| own.entry.session());
+        self.quietly(|room| room.settle(id, stamp, now));
+        // Its answer may be older than what it has reloaded.
+        if let Some(session) = session {
+            self.tell_resync(session);
+        }
+    }
+
+    /// An entry of this node's is in the log.
+    fn settle(&mut self, id: EntryId, stamp: u64, now: Instant) {
+        if !self.has_come(id, stamp) {
+            self.settle_own(id, now);
         }
     }
 
@@ -211,6 +257,7 @@ impl RoomState {
             Some(_) => self.read_missing(),
             // Nobody has written to it for so long that it is not kept any more, or all was lost. Until the last look
             // nothing was missing. What was told since may have come after it was asked.
+            None if !log.ahead.is_empty() => self.read_missing(),
             None if has_moved => {}
             None => *at = beginning(),
         }
@@ -243,7 +290,14 @@ impl RoomState {
         log.is_unread = false;
         let before = at.offset;
         let top = tail.top.clone().unwrap_or_else(beginning);
-        let is_same = at.epoch == top.epoch || (at.epoch.is_empty() && before == 0);
+        // A log that nobody had written to has no name by which its loss could be seen.
+        let was_cut = std::mem::take(&mut log.was_cut);
+        let is_unwritten = tail.top.is_none() && tail.began.is_some() && tail.began <= log.stamp;
+        let is_same = if at.epoch.is_empty() {
+            before == 0 && (is_unwritten || !was_cut)
+        } else {
+            at.epoch == top.epoch
+        };
         let first = tail
             .entries
             .first()
@@ -254,7 +308,7 @@ impl RoomState {
                 self.take_logged(entry, now);
             }
         } else {
-            self.lose_track(top);
+            self.lose_track(top, now);
             self.tell_ahead(now);
         }
         self.append_behind();
@@ -262,26 +316,38 @@ impl RoomState {
     }
 
     /// What is missing cannot be told any more.
-    fn lose_track(&mut self, now_at: Position) {
+    fn lose_track(&mut self, now_at: Position, now: Instant) {
         let log = &mut self.ledger.log;
-        log.ahead.retain(|_, ahead| {
-            ahead.place.position.epoch == now_at.epoch
-                && ahead.place.position.offset > now_at.offset
-        });
+        // Of a log that nobody has written to since, nothing can have come.
+        let is_new = now_at.epoch.is_empty();
         log.following = Following::At(now_at);
         log.has_moved = true;
-        log.told_here.coming.clear();
-        log.is_disordered = false;
+        let old = if is_new {
+            std::mem::take(&mut log.ahead)
+        } else {
+            BTreeMap::new()
+        };
+        for (_, ahead) in old {
+            self.settle_quietly(ahead.id, ahead.place.stamp, now);
+        }
+        self.drop_passed(now);
         self.resync();
     }
 
-    /// What was told here has come from the log, or never will. When nothing is still to come, and something else has come
-    /// before it, members here had them in another order than all others.
-    pub(super) fn has_come(&mut self, id: EntryId) {
+    /// What had come before it was its turn, and is not told any more: members here reload it.
+    fn drop_passed(&mut self, now: Instant) {
         let log = &mut self.ledger.log;
-        let is_last = log.told_here.coming.remove(&id) && log.told_here.coming.is_empty();
-        if is_last && std::mem::take(&mut log.is_disordered) {
-            self.resync();
+        let Following::At(at) = &log.following else {
+            return;
+        };
+        let is_passed = |_: &u64, ahead: &mut Ahead| {
+            let position = &ahead.place.position;
+            let is_same = at.epoch == position.epoch || at.epoch.is_empty();
+            !is_same || position.offset <= at.offset
+        };
+        let passed: Vec<_> = log.ahead.extract_if(.., is_passed).collect();
+        for (_, ahead) in passed {
+            self.settle_quietly(ahead.id, ahead.place.stamp, now);
         }
     }
 
@@ -304,9 +370,13 @@ impl RoomState {
             self.doubt_memberships(now);
             self.catch_up(now);
             self.say_present();
+            self.read_present();
         } else {
             log.link = Link::Down;
             log.is_reading = false;
+            log.was_cut = true;
+            log.behind.unsend();
+            self.stop_reading_present(now);
             self.alone_from = Some(alone::begins_at(self.key, now));
             self.tell_own_here(now);
             if self.ledger.log.following == Following::Beginning {
@@ -326,8 +396,6 @@ impl RoomState {
             Following::No if has_members => {
                 log.following = Following::Beginning;
                 self.effects.push(Effect::Follow);
-                // Whatever was told meanwhile, nobody here has heard.
-                self.resync();
                 self.append_behind();
             }
             Following::No => self.append_behind(),
@@ -351,12 +419,10 @@ impl RoomState {
             Following::At(_) => self.read_missing(),
             Following::No => {}
         }
+        if !std::mem::replace(&mut self.ledger.log.present.is_read, true) {
+            self.read_present();
+        }
         self.say_present();
-    }
-
-    fn append_behind(&mut self) {
-        let behind = self.ledger.log.behind.iter().cloned();
-        self.effects.extend(behind.map(Effect::Append));
     }
 }
 

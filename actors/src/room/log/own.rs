@@ -4,9 +4,11 @@ use bytes::Bytes;
 use collabflow_protocol::model::TaskField;
 use tokio::time::Instant;
 
-use super::{AGAIN, BEHIND_MAX, EARLY_AGAIN, Link, ORDER_WAIT, Telling};
+use super::{EARLY_AGAIN, Link, ORDER_WAIT};
 use crate::{
     backplane::{Append, Appended, BackplaneError, EntryId, Turn},
+    id::SessionId,
+    key::RoomKey,
     node::Refusal,
     room::{
         effect::Effect,
@@ -21,9 +23,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) append: Append,
-    entry: Entry,
-    reply: Reply,
-    answer: Result<Done, Refusal>,
+    pub(super) entry: Entry,
+    pub(super) reply: Reply,
+    pub(super) answer: Result<Done, Refusal>,
     since: Instant,
     /// It is early: it is to be appended again.
     pub(super) is_early: bool,
@@ -55,7 +57,7 @@ impl RoomState {
             return self.effects.push(Effect::Answer(reply, answer));
         }
         let turn = entry.turn().map(|turn| Turn {
-            is_base_new: turn.is_base_new && !self.ledger.told.has(turn.task, turn.base),
+            is_base_new: turn.is_base_new && !self.is_in_log(turn.task, turn.base),
             ..turn
         });
         let own = Own {
@@ -73,46 +75,12 @@ impl RoomState {
         };
         let log = &self.ledger.log;
         // What was told here before is to be appended first.
-        if log.link == Link::Up && log.behind.is_empty() {
+        if log.link == Link::Up && log.behind.is_on_its_way() {
             self.effects.push(Effect::Append(own.append.clone()));
             self.ledger.log.own.push_back(own);
         } else {
             self.tell_here(own, now);
         }
-    }
-
-    /// The log is away: the members here are told at once, and the others when it is back.
-    pub(super) fn tell_here(&mut self, own: Own, now: Instant) {
-        if self.ledger.log.behind.is_empty() {
-            self.doubt(u64::MAX);
-        }
-        self.keep_behind(own.append);
-        let log = &mut self.ledger.log;
-        log.try_again(now + AGAIN);
-        log.telling = Telling::Here;
-        self.deliver(own.entry, now);
-        self.ledger.log.telling = Telling::Beside;
-        self.effects.push(Effect::Answer(own.reply, own.answer));
-    }
-
-    /// Keeps what was told here for the others; what is too much for that, they are told that they have missed.
-    fn keep_behind(&mut self, append: Append) {
-        let log = &mut self.ledger.log;
-        if log.behind.len() >= BEHIND_MAX {
-            tracing::warn!(room = %self.key, "more was told here alone than can be kept: others are to reload");
-            log.behind.clear();
-            log.told_here.coming.clear();
-            let missed = Append {
-                room: self.key,
-                id: rand::random(),
-                turn: None,
-                payload: Entry::Missed.encode(),
-            };
-            log.told_here.insert(missed.id);
-            log.behind.push_back(missed);
-        }
-        log.told_here.insert(append.id);
-        log.behind.push_back(append);
     }
 
     /// The log has answered.
@@ -122,10 +90,10 @@ impl RoomState {
         appended: Result<Appended, BackplaneError>,
         now: Instant,
     ) {
-        let log = &mut self.ledger.log;
-        if log.behind.iter().any(|append| append.id == id) {
-            return self.take_caught_up(id, appended, now);
+        if self.take_caught_up(id, appended.as_ref(), now) {
+            return;
         }
+        let log = &mut self.ledger.log;
         let Some(place) = log.own.iter().position(|own| own.append.id == id) else {
             return;
         };
@@ -145,11 +113,11 @@ impl RoomState {
                 }
                 log.try_again(now + EARLY_AGAIN);
             }
-            // What has become of the task since was told whole.
             Ok(Appended::Late) => {
                 if let Some(own) = log.own.remove(place) {
                     self.answer_own(own.reply, own.answer);
                 }
+                self.log_missed(now);
             }
             Err(error) => {
                 tracing::debug!(room = %self.key, %error, "an entry is told here alone");
@@ -159,7 +127,7 @@ impl RoomState {
     }
 
     /// Answers whoever waits. What changed nothing has no turn: a later version may have been told before it.
-    fn answer_own(&mut self, reply: Reply, answer: Result<Done, Refusal>) {
+    pub(super) fn answer_own(&mut self, reply: Reply, answer: Result<Done, Refusal>) {
         let answer = answer.map(|done| self.no_older_than_told(done));
         self.effects.push(Effect::Answer(reply, answer));
     }
@@ -183,9 +151,16 @@ impl RoomState {
         }
     }
 
+    /// A later version of a task was told already, and nobody knows to whom this one was not: everybody is to reload.
+    pub(super) fn log_missed(&mut self, now: Instant) {
+        let is_missed = |own: &Own| matches!(own.entry, Entry::Missed);
+        if !self.ledger.log.own.iter().any(is_missed) {
+            self.log(Entry::Missed, Reply::nobody(), Ok(Done::Plain), now);
+        }
+    }
+
     /// Tells an entry of this node's that has come back; whether it was one is the answer.
     pub(super) fn settle_own(&mut self, id: EntryId, now: Instant) -> bool {
-        self.has_come(id);
         let own = &mut self.ledger.log.own;
         let Some(own) = own
             .iter()
@@ -194,7 +169,10 @@ impl RoomState {
         else {
             return false;
         };
-        self.deliver(own.entry, now);
+        self.ledger.log.told.insert(id);
+        if !self.ledger.log.is_quiet || !self.is_overtaken(&own.entry) {
+            self.deliver(own.entry, now);
+        }
         self.answer_own(own.reply, own.answer);
         true
     }
@@ -202,7 +180,12 @@ impl RoomState {
     /// Appends again what was early, and what was told here alone.
     pub(in crate::room) fn append_again(&mut self, now: Instant) {
         let log = &mut self.ledger.log;
-        if log.again_at.take_if(|at| *at <= now).is_none() || log.link != Link::Up {
+        if log.again_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        self.mend_order();
+        let log = &mut self.ledger.log;
+        if log.link != Link::Up {
             return;
         }
         let early = log.own.iter_mut().filter(|own| own.is_early);
@@ -214,50 +197,6 @@ impl RoomState {
             self.catch_up(now);
         }
     }
-
-    fn take_caught_up(
-        &mut self,
-        id: EntryId,
-        appended: Result<Appended, BackplaneError>,
-        now: Instant,
-    ) {
-        let log = &mut self.ledger.log;
-        match appended {
-            Ok(Appended::At(place) | Appended::Before(place)) => {
-                let stamp = place.stamp;
-                self.arrive(place, id, None, now);
-                self.is_not_behind(id, stamp);
-            }
-            Ok(Appended::Late) => {
-                self.is_not_behind(id, 0);
-                self.has_come(id);
-            }
-            Ok(Appended::Early(_)) => {
-                // What was told here needs no other's version before it.
-                if let Some(turn) = log
-                    .behind
-                    .iter_mut()
-                    .find(|append| append.id == id)
-                    .and_then(|append| append.turn.as_mut())
-                {
-                    turn.base = 0;
-                }
-                log.try_again(now + EARLY_AGAIN);
-            }
-            Err(_) => log.try_again(now + AGAIN),
-        }
-    }
-
-    /// What was told here is in the log now, with this stamp, or need not be there.
-    fn is_not_behind(&mut self, id: EntryId, stamp: u64) {
-        let log = &mut self.ledger.log;
-        log.behind.retain(|append| append.id != id);
-        log.behind_to = log.behind_to.max(stamp);
-        if log.behind.is_empty() {
-            let behind_to = log.behind_to;
-            self.doubt(behind_to);
-        }
-    }
 }
 
 impl Own {
@@ -267,12 +206,9 @@ impl Own {
             return;
         };
         turn.base = 0;
+        turn.is_base_new = false;
         if let Entry::Changed(changed) = &mut self.entry {
-            changed.base = 0;
-            if matches!(changed.kind, Kind::Updated(_) | Kind::Moved(_)) {
-                changed.kind = Kind::Updated(TaskField::ALL.to_vec());
-                changed.fields = TaskField::ALL.to_vec();
-            }
+            changed.tell_whole();
         }
         self.append.payload = self.entry.encode();
     }
@@ -291,8 +227,26 @@ impl Entry {
         }
     }
 
+    /// What appends it under a name of its own.
+    pub(super) fn append(&self, room: RoomKey) -> Append {
+        Append {
+            room,
+            id: rand::random(),
+            turn: self.turn(),
+            payload: self.encode(),
+        }
+    }
+
+    /// The session that is answered with a task.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Changed(changed) => changed.by.session(),
+            _ => None,
+        }
+    }
+
     /// As it goes into the log.
-    fn encode(&self) -> Bytes {
+    pub(super) fn encode(&self) -> Bytes {
         serde_json::to_vec(self)
             .expect("entries have text for keys, and no failing parts")
             .into()
@@ -300,6 +254,15 @@ impl Entry {
 }
 
 impl Changed {
+    /// The version before it does not come.
+    pub(super) fn tell_whole(&mut self) {
+        self.base = 0;
+        if matches!(self.kind, Kind::Updated(_) | Kind::Moved(_)) {
+            self.kind = Kind::Updated(TaskField::ALL.to_vec());
+            self.fields = TaskField::ALL.to_vec();
+        }
+    }
+
     fn turn(&self) -> Option<Turn> {
         let task = self.task.id;
         let version = self.task.version;
