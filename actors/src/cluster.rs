@@ -5,6 +5,8 @@ mod asked;
 mod checks;
 mod cut_off;
 mod nodes;
+#[cfg(test)]
+mod simulation;
 mod word;
 
 use std::{

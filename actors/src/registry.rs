@@ -336,6 +336,16 @@ impl Registry {
         metrics::measured(self.sessions.len(), &rooms, queued);
     }
 
+    /// What has not come to rest in the rooms.
+    #[cfg(test)]
+    pub(crate) fn unrest(&self) -> Vec<String> {
+        let unrest = |room: &RoomRef| {
+            let unrest = room.state().followed_log().unrest()?;
+            Some(format!("{}: {unrest}", room.key))
+        };
+        self.rooms.iter().filter_map(|room| unrest(&room)).collect()
+    }
+
     /// Actors that have broken so far.
     pub(crate) fn broken(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)
