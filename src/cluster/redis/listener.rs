@@ -146,6 +146,8 @@ impl Listener {
         self.calls.connect(self.connections, calls);
         if std::mem::take(&mut self.is_said) {
             tracing::info!("Redis is back");
+        } else if self.connections == 1 {
+            tracing::info!("Redis joins this node to others");
         }
         // The node may have stopped.
         let _ = self.incoming.send(Incoming::Up);
