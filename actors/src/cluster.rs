@@ -21,6 +21,7 @@ use std::{
 use bytes::Bytes;
 use collabflow_protocol::{id::UserId, model::UserBrief};
 use parking_lot::Mutex;
+use ractor::ActorRef;
 use serde::Serialize;
 use tokio::{
     sync::mpsc,
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub(crate) use actor::ClusterActor;
+use actor::ClusterMessage;
 use asked::Asked;
 pub(crate) use nodes::End;
 use nodes::Nodes;
@@ -79,7 +81,7 @@ pub(crate) struct Cluster {
     started: Instant,
     /// What comes in: lent to the actor that reads it.
     incoming: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Incoming>>>,
-    actor: Mutex<Option<ractor::ActorId>>,
+    actor: Mutex<Option<ActorRef<ClusterMessage>>>,
     /// Who has left a room here so lately, or while the backplane was away, that this may have to be said again.
     left: Mutex<HashMap<(RoomKey, UserId), Instant>>,
 }
@@ -301,11 +303,21 @@ impl Cluster {
     }
 
     pub(crate) fn has_actor(&self, id: ractor::ActorId) -> bool {
-        *self.actor.lock() == Some(id)
+        let actor = self.actor.lock();
+        actor.as_ref().is_some_and(|actor| actor.get_id() == id)
     }
 
-    pub(crate) fn set_actor(&self, id: ractor::ActorId) {
-        *self.actor.lock() = Some(id);
+    pub(crate) fn set_actor(&self, actor: ActorRef<ClusterMessage>) {
+        *self.actor.lock() = Some(actor);
+    }
+
+    /// Breaks the actor by a panic, as a fault in it would.
+    #[cfg(test)]
+    fn break_actor(&self) {
+        if let Some(actor) = &*self.actor.lock() {
+            // One that has just broken is being started again.
+            let _ = actor.cast(ClusterMessage::Panic);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The cluster's actor: it hands what comes from other nodes to the rooms here, says that this node is alive while anybody is
 //! connected to any node and somebody hears it, and notices who is not any more.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -47,6 +50,9 @@ pub(crate) enum ClusterMessage {
     Marks(Vec<(NodeId, Timestamp)>),
     /// A node has ended, and its users have not come back within the grace.
     Gone(NodeId),
+    /// Breaks the actor, for tests of supervision.
+    #[cfg(test)]
+    Panic,
     /// Sessions of nodes that are gone may have stayed away for too long.
     Sweep,
     /// What is remembered together is to be kept on.
@@ -95,8 +101,8 @@ impl Actor for ClusterActor {
         });
         myself.send_interval(LOOK, || ClusterMessage::Look);
         myself.send_interval(KEEP, || ClusterMessage::Keep);
-        Ok(ClusterState {
-            myself,
+        let mut state = ClusterState {
+            myself: myself.clone(),
             registry,
             cluster,
             reading,
@@ -105,7 +111,12 @@ impl Actor for ClusterActor {
             checks: Checks::new(Instant::now()),
             cut_off: CutOff::new(Instant::now(), id::now()),
             said_present: None,
-        })
+        };
+        // The one before has broken, and what had come for it is lost: as if the backplane had been away.
+        if state.cluster.is_up() {
+            state.take(Incoming::Up, &myself);
+        }
+        Ok(state)
     }
 
     async fn handle(
@@ -125,6 +136,8 @@ impl Actor for ClusterActor {
             ClusterMessage::Marks(marks) => state.take_marks(&marks, Instant::now()),
             ClusterMessage::Tops(rooms, tops) => state.take_tops(&rooms, tops),
             ClusterMessage::Gone(node) => state.gone(node, End::Bye),
+            #[cfg(test)]
+            ClusterMessage::Panic => panic!("a test breaks the cluster's actor"),
             ClusterMessage::Sweep => state.registry.sweep(),
             ClusterMessage::Keep => state.registry.keep_tables(),
         }

@@ -128,7 +128,7 @@ impl Registry {
         if let Some(cluster) = self.cluster() {
             let args = (Arc::clone(self), Arc::clone(cluster));
             let (actor, _) = ActorRuntime::spawn_linked_instant(None, ClusterActor, args, root)?;
-            cluster.set_actor(actor.get_id());
+            cluster.set_actor(actor);
         }
         Ok(())
     }
