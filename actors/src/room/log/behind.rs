@@ -154,7 +154,7 @@ impl RoomState {
     }
 
     /// Whether members here were told something that has not come from the log yet.
-    pub(super) fn is_ahead_of_log(&self) -> bool {
+    pub(in crate::room) fn is_ahead_of_log(&self) -> bool {
         !self.ledger.log.behind.is_empty()
     }
 
