@@ -63,8 +63,9 @@ impl Node {
         tracing::debug!(session = %record.id, ?record, "a session comes from another node");
         cluster.strike(record.pids());
         let left = record.left.take().map(|left| left.unheard);
+        let left = left.filter(|left| left.suffices(claimant.progress.as_ref()));
         let is_released = left.is_some();
-        let unheard = unheard(left, claimant.progress, &record);
+        let unheard = left.unwrap_or_else(|| lost(claimant.progress, &record));
         let bytes_max = self.registry.settings().recovery_bytes_max;
         let outbox = claimant.outbox.adopted(unheard, bytes_max);
         let entry = SessionEntry::adopted(&record, Arc::new(claimant.user), outbox);
@@ -143,29 +144,19 @@ fn tell_to_reload(entry: &SessionEntry) {
     }
 }
 
-/// What a session's client has not read.
-fn unheard(left: Option<Unheard>, progress: Option<Progress>, record: &SessionRecord) -> Unheard {
-    match (left, record.can_recover) {
-        (Some(left), false) => left,
-        (Some(left), true)
-            if progress
-                .as_ref()
-                .is_some_and(|progress| left.reaches(progress.offset)) =>
-        {
-            left
-        }
-        (_, true) => Unheard::after(progress.unwrap_or_default()),
-        (None, false) => {
-            let rooms = record.rooms.iter().map(|joined| joined.room);
-            Unheard::nothing_known(rooms.collect())
-        }
+/// What a session's client has not read, where its node cannot say.
+fn lost(progress: Option<Progress>, record: &SessionRecord) -> Unheard {
+    if record.can_recover {
+        return Unheard::after(progress.unwrap_or_default());
     }
+    let rooms = record.rooms.iter().map(|joined| joined.room);
+    Unheard::nothing_known(rooms.collect())
 }
 
 /// How far a session was told a room's log; `None` where nobody can say.
 fn after(entry: &SessionEntry, joined: &RoomRecord, is_released: bool) -> Option<After> {
     if is_released {
-        return joined.since.map(After::Told);
+        return joined.told_to.map(After::Told);
     }
     if !entry.outbox.has_log() {
         return None;

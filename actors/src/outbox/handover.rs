@@ -54,11 +54,14 @@ impl Unheard {
         })
     }
 
-    /// Whether everything is there that was told after this offset.
-    pub(crate) fn reaches(&self, after: Offset) -> bool {
-        match self {
-            Self::Log(logged) => (logged.floor..=logged.last).contains(&after),
-            Self::Parked(..) => false,
+    /// Whether everything is there that a client has not read which says that it has come so far.
+    pub(crate) fn suffices(&self, progress: Option<&Progress>) -> bool {
+        match (self, progress) {
+            (Self::Log(logged), Some(progress)) => {
+                (logged.floor..=logged.last).contains(&progress.offset)
+            }
+            (Self::Log(_), None) => false,
+            (Self::Parked(..), _) => true,
         }
     }
 

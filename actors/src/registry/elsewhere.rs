@@ -92,7 +92,7 @@ impl Registry {
             .collect();
         for (joined, answer) in record.rooms.iter_mut().zip(asked) {
             let told = timeout(RELEASED_WITHIN, answer).await;
-            joined.since = told.ok().and_then(Result::ok).flatten();
+            joined.told_to = told.ok().and_then(Result::ok).flatten();
         }
         record.left = Some(Left {
             at: id::now(),

@@ -64,8 +64,14 @@ impl RoomState {
         self.effects.push(Effect::Record(Arc::clone(entry)));
     }
 
-    /// From now on something is told here without a place in the log, or was up to this stamp.
-    pub(super) fn doubt(&mut self, stamp: u64) {
+    /// Something was told here out of its place in the log, or was not told, up to this stamp, or to one that is not known
+    /// yet.
+    pub(super) fn doubt_up_to(&mut self, stamp: u64) {
+        let log = &self.ledger.log;
+        if !log.is_clustered() {
+            return;
+        }
+        let stamp = if log.is_in_doubt() { u64::MAX } else { stamp };
         for seat in self.members.seats() {
             seat.entry.doubt(self.key, stamp);
             self.effects.push(Effect::Record(Arc::clone(&seat.entry)));

@@ -155,8 +155,12 @@ impl SessionEntry {
         user: Arc<UserBrief>,
         outbox: Arc<Outbox>,
     ) -> Arc<Self> {
+        let joined = record.rooms.iter().map(|joined| RoomRecord {
+            told_to: None,
+            ..*joined
+        });
         let rooms = Rooms {
-            joined: record.rooms.clone(),
+            joined: joined.collect(),
             life: Life::Away,
             ..Rooms::default()
         };
@@ -314,6 +318,7 @@ impl SessionEntry {
                 restored: false,
                 since,
                 doubtful_to: 0,
+                told_to: None,
             }),
         }
         let is_left_behind = |joined: &&RoomRecord| joined.restored && joined.room.is_kin(room);
@@ -347,6 +352,7 @@ impl SessionEntry {
                 restored: true,
                 since,
                 doubtful_to: 0,
+                told_to: None,
             });
         }
         !has_moved_on

@@ -37,8 +37,10 @@ pub(crate) struct RoomRecord {
     pub(crate) restored: bool,
     /// The session was told every entry of the room's log after this stamp, up to where its node has come.
     pub(crate) since: Option<u64>,
-    /// Up to this stamp it was told some without an offset.
+    /// Up to this stamp it was told some without an offset, or told to reload.
     pub(crate) doubtful_to: u64,
+    /// Its node has let go of it when it had told everything up to this stamp.
+    pub(crate) told_to: Option<u64>,
 }
 
 /// How a session's node has let go of it.

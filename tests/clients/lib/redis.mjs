@@ -73,8 +73,6 @@ export class Redis {
 
   async #launch() {
     const options = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--save", "", "--appendonly", "no", "--aclfile", USERS];
-    // A replica gets its copy at once, and leaves no file.
-    options.push("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb");
     // The kernel ends it where this process is killed: then nobody else would. It keeps the process id.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "redis-server", ...options], { stdio: "ignore" });
     this.#child = child;

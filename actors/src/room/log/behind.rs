@@ -108,7 +108,7 @@ impl RoomState {
         // Another node may have told it, under the same name.
         if !self.ledger.log.told.contains(append.id) {
             if !self.is_ahead_of_log() {
-                self.doubt(u64::MAX);
+                self.doubt_up_to(u64::MAX);
             }
             let log = &mut self.ledger.log;
             log.told.insert(append.id);
@@ -154,7 +154,7 @@ impl RoomState {
     }
 
     /// Whether members here were told something that has not come from the log yet.
-    pub(in crate::room) fn is_ahead_of_log(&self) -> bool {
+    pub(super) fn is_ahead_of_log(&self) -> bool {
         !self.ledger.log.behind.is_empty()
     }
 
@@ -207,7 +207,7 @@ impl RoomState {
         log.behind_to = log.behind_to.max(stamp);
         if !self.is_ahead_of_log() {
             let behind_to = self.ledger.log.behind_to;
-            self.doubt(behind_to);
+            self.doubt_up_to(behind_to);
             self.mend_order();
         }
         true

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use collabflow_protocol::event::ServerEvent;
 use tokio::time::Instant;
 
-use super::{AGAIN, Following, Link, Log, Payload, Telling};
+use super::{AGAIN, Following, Link, Payload, Telling};
 use crate::{
     backplane::{BackplaneError, EntryId, Logged, Place, Position, Tail},
     room::{
@@ -70,7 +70,6 @@ impl RoomState {
                 present,
             }) => {
                 log.stamp = Some(stamp);
-                log.last = None;
                 log.following = Following::At(top.unwrap_or_else(beginning));
                 self.take_present(present, now);
                 // Whoever is in it already was not told of what others did meanwhile.
@@ -86,7 +85,7 @@ impl RoomState {
                 log.following = Following::No;
                 log.try_again(now + AGAIN);
                 for (_, ahead) in std::mem::take(&mut self.ledger.log.ahead) {
-                    self.settle(ahead.id, ahead.place.stamp, now);
+                    self.settle_beside(ahead.id, ahead.place.stamp, now);
                 }
             }
         }
@@ -120,10 +119,7 @@ impl RoomState {
                 log.ahead.insert(offset, Ahead { place, id, payload });
                 return;
             }
-            Following::No => {
-                self.settle(id, place.stamp, now);
-                return;
-            }
+            Following::No => return self.settle_beside(id, place.stamp, now),
         };
         let position = &place.position;
         // Nobody had written to the log when it was followed: its first entries are all after that.
@@ -132,7 +128,7 @@ impl RoomState {
         }
         if position.epoch != at.epoch {
             let position = position.clone();
-            self.lose_track(position, now);
+            self.lose_track(position, Some(place.stamp), now);
             self.settle_quietly(id, place.stamp, now);
             return;
         }
@@ -171,7 +167,6 @@ impl RoomState {
                 at.epoch = ahead.place.position.epoch;
                 let stamp = ahead.place.stamp;
                 log.stamp = Some(stamp);
-                log.last = Some(ahead.id);
                 log.telling = Telling::Entry(stamp);
                 self.note_history(stamp, ahead.id, ahead.payload.as_ref());
                 self.tell_logged(ahead.id, stamp, ahead.payload, now);
@@ -240,6 +235,14 @@ impl RoomState {
         }
     }
 
+    /// An entry of this node's is in the log, which the room does not follow: members here are told it out of its place.
+    fn settle_beside(&mut self, id: EntryId, stamp: u64, now: Instant) {
+        self.ledger.log.telling = Telling::Here;
+        self.settle(id, stamp, now);
+        self.ledger.log.telling = Telling::Beside;
+        self.doubt_up_to(stamp);
+    }
+
     /// An entry of this node's is in the log.
     fn settle(&mut self, id: EntryId, stamp: u64, now: Instant) {
         if !self.has_come(id, stamp) {
@@ -270,7 +273,6 @@ impl RoomState {
         let log = &mut self.ledger.log;
         if let (Following::At(at), false) = (&log.following, log.is_reading) {
             log.is_reading = true;
-            log.read_from = (at.offset, log.last);
             self.effects.push(Effect::ReadLog(at.offset));
         }
     }
@@ -306,12 +308,13 @@ impl RoomState {
             .first()
             .map(|entry| entry.place.position.offset);
         let is_whole = first.map_or(top.offset <= before, |first| first <= before + 1);
-        if is_same && is_whole && !log.has_gone_back(&tail) {
+        if is_same && is_whole {
             for entry in tail.entries {
                 self.take_logged(entry, now);
             }
         } else {
-            self.lose_track(top, now);
+            let stamp = tail.entries.last().map(|last| last.place.stamp);
+            self.lose_track(top, stamp, now);
             self.tell_ahead(now);
         }
         self.append_behind();
@@ -319,12 +322,12 @@ impl RoomState {
     }
 
     /// What is missing cannot be told any more.
-    fn lose_track(&mut self, now_at: Position, now: Instant) {
+    fn lose_track(&mut self, now_at: Position, stamp: Option<u64>, now: Instant) {
         let log = &mut self.ledger.log;
+        log.stamp = stamp;
         // Of a log that nobody has written to since, nothing can have come.
         let is_new = now_at.epoch.is_empty();
         log.following = Following::At(now_at);
-        log.last = None;
         log.has_moved = true;
         let old = if is_new {
             std::mem::take(&mut log.ahead)
@@ -360,6 +363,8 @@ impl RoomState {
         let room = self.key.to_string();
         self.tell(ServerEvent::RoomResync { room }, Audience::All);
         self.tell_everybody();
+        // Who goes to another node before it hears anything more is not to be told from where it was before.
+        self.doubt_up_to(self.ledger.log.stamp.unwrap_or(u64::MAX));
     }
 
     /// The backplane has come, or gone.
@@ -427,19 +432,6 @@ impl RoomState {
             self.read_present();
         }
         self.say_present();
-    }
-}
-
-impl Log {
-    /// Whether what was told is not in the log any more, and other entries are in its place, or will be: another server
-    /// has taken over, which had not been given all.
-    fn has_gone_back(&self, tail: &Tail) -> bool {
-        let (offset, last) = self.read_from;
-        let is_short = tail.top.as_ref().is_some_and(|top| top.offset < offset);
-        let is_other = |entry: &Logged| {
-            entry.place.position.offset == offset && last.is_some_and(|last| entry.id != last)
-        };
-        is_short || tail.entries.iter().any(is_other)
     }
 }
 

@@ -257,8 +257,11 @@ impl Changed {
     /// The version before it does not come.
     pub(super) fn tell_whole(&mut self) {
         self.base = 0;
-        if matches!(self.kind, Kind::Updated(_) | Kind::Moved(_)) {
-            self.kind = Kind::Updated(TaskField::ALL.to_vec());
+        // What its author has named stays what may be announced.
+        if let Kind::Moved(_) = self.kind {
+            self.kind = Kind::Updated(vec![TaskField::Status, TaskField::Position]);
+        }
+        if let Kind::Updated(_) = self.kind {
             self.fields = TaskField::ALL.to_vec();
         }
     }

@@ -305,30 +305,3 @@ async fn of_more_than_is_kept_for_the_others_they_are_told_that_they_have_missed
         ["room:resync", "room:users", "task:updated", "task:updated"]
     );
 }
-
-/// A replica took over that lacked the last entries: others got their offsets, and were taken for what had been told.
-#[tokio::test]
-async fn a_log_that_has_gone_back_is_noticed_and_members_are_told_to_reload() {
-    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
-    for (top, entries) in [(1, vec![]), (2, vec![(8, 2)]), (3, vec![(8, 2), (9, 3)])] {
-        let mut room = following();
-        room.apply(pushed(6, 1, &one, &two));
-        room.apply(pushed(7, 2, &two, &three));
-        room.take_told();
-        room.apply(Command::Link(false));
-        room.apply(Command::Link(true));
-        let entries = entries.into_iter().map(|(id, offset)| Logged {
-            id,
-            place: place(offset),
-            payload: Bytes::from_static(b"\"what nobody here can read\""),
-        });
-        room.apply(Command::Tail(Ok(Tail {
-            top: Some(place(top).position),
-            entries: entries.collect(),
-            began: None,
-        })));
-        let told = room.take_told();
-        let is_told = |(event, _): &_| matches!(event, ServerEvent::RoomResync { .. });
-        assert_eq!(told.iter().filter(|told| is_told(told)).count(), 1, "{top}");
-    }
-}
