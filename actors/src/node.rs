@@ -17,8 +17,7 @@ use tokio::time::timeout;
 use crate::{
     backplane::Answer,
     cluster::{Cluster, Joined, SETTLES_WITHIN},
-    id::{IdSource, SessionId},
-    key::RoomKey,
+    id::IdSource,
     outbox::Outbox,
     registry::Registry,
     store::Store,
@@ -129,7 +128,7 @@ impl Node {
 
     /// Breaks a room's actor by a panic, as a fault in it would.
     #[cfg(feature = "testing")]
-    pub fn break_room(&self, room: RoomKey) {
+    pub fn break_room(&self, room: crate::key::RoomKey) {
         if let Some(room) = self.registry.find(room) {
             room.give(crate::room::Command::Panic);
         }
@@ -143,7 +142,7 @@ impl Node {
 
     /// Breaks a session's actor by a panic, as a fault in it would.
     #[cfg(feature = "testing")]
-    pub fn break_session(&self, session: SessionId) {
+    pub fn break_session(&self, session: crate::id::SessionId) {
         self.registry.break_session(session);
     }
 
