@@ -231,6 +231,55 @@ async fn a_log_that_is_lost_begins_anew_under_another_epoch() {
     assert!(after.stamp > before.stamp, "a stamp is never given twice");
 }
 
+/// A replica takes over that lacks the last entry.
+#[tokio::test]
+async fn what_a_primary_did_not_hand_over_makes_all_logs_others() {
+    let mut primary = Redis::start();
+    let of = ["--replicaof", "127.0.0.1", &primary.port().to_string()].map(str::to_owned);
+    let replica = Redis::start_with(&of);
+    let mut there = replica.client().await;
+    let mut node = Node::start(&primary).await;
+    node.backplane.subscribe(room(1)).await.expect("it answers");
+    node.append(entry(room(1), "kept")).await;
+    let kept = node.entry().await.place;
+    let mut ask = async |line: &str| -> redis::Value {
+        let mut command = redis::Cmd::new();
+        command.arg(line.split(' ').collect::<Vec<_>>());
+        command.query_async(&mut there).await.expect("it answers")
+    };
+    let length = format!("XLEN {{collabflow}}:log:{}", room(1));
+    while ask(&length).await != redis::Value::Int(1) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ask("REPLICAOF NO ONE").await;
+    node.append(entry(room(1), "lost")).await;
+    let lost = node.entry().await.place;
+    primary.kill();
+    ask(&format!("CONFIG SET port {}", primary.port())).await;
+    assert_eq!(node.next().await, Incoming::Down);
+    assert_eq!(node.next().await, Incoming::Up);
+
+    let tail = node.backplane.since(room(1), lost.position.offset).await;
+    let tail = tail.expect("it answers");
+    assert_eq!((tail.top, tail.entries.len()), (None, 0));
+    assert!(tail.began.is_some_and(|began| began >= lost.stamp));
+    let tops = node
+        .backplane
+        .tops(vec![room(1)])
+        .await
+        .expect("it answers");
+    assert_eq!(tops.tops, [None]);
+    node.append(entry(room(1), "after")).await;
+    let after = node.entry().await.place;
+    assert_eq!(after.position.offset, 1);
+    assert_ne!(after.position.epoch, kept.position.epoch);
+    assert!(after.stamp > lost.stamp, "a stamp is never given twice");
+    // Another node that comes finds the same primary.
+    let other = Node::start(&primary).await;
+    let again = other.append(entry(room(1), "again")).await;
+    assert_eq!(offset(&again), 2);
+}
+
 #[tokio::test]
 async fn a_call_to_a_redis_that_hangs_ends_in_time_and_is_known_when_it_is_made_again() {
     let redis = Redis::start();

@@ -58,6 +58,10 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends it at once.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -92,6 +96,7 @@ fn spawn(port: u16, options: &[String]) -> Process {
     let child = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no"])
+        .args(["--repl-diskless-load", "on-empty-db"])
         .args(["--aclfile", USERS])
         .args(options)
         .stdin(Stdio::null())

@@ -1,8 +1,8 @@
 -- Appends an entry to a room's log, and tells it: one atomic step.
 --
--- KEYS: the log's head {e: epoch, s: last offset}, its stream, the versions told of its
+-- KEYS: the log's head {e: epoch, s: last offset, p: primary}, its stream, the versions told of its
 --       tasks {task: version}, the place of this entry {e, s, t}, the clock over all rooms {t: last stamp, b: the stamp after
---       which it began}.
+--       which it began, p: the primary that took over at b}.
 -- ARGV: the room's channel, the entry's id, its payload, an epoch if the log begins, how many entries are kept, for how
 --       many seconds, for how many seconds ids and versions are, the task or '', its version, the version that must have
 --       been told before, '1' if that may still be on its way.
@@ -40,11 +40,13 @@ end
 redis.call('EXPIRE', clock, kept * 2)
 stamp = string.format('%.0f', stamp)
 
-local epoch = redis.call('HGET', head, 'e')
-if not epoch then
+local primary = redis.call('HGET', clock, 'p') or ''
+local known = redis.call('HMGET', head, 'e', 'p')
+local epoch = known[1]
+if not epoch or (known[2] or '') ~= primary then
   epoch = fresh
-  redis.call('HSET', head, 'e', epoch)
-  -- A stream that outlived its head has offsets of another epoch.
+  redis.call('HSET', head, 'e', epoch, 'p', primary, 's', '0')
+  -- What another primary gave may never have come here. A stream that outlived its head has offsets of another epoch.
   redis.call('DEL', stream)
 end
 local offset = redis.call('HINCRBY', head, 's', 1)

@@ -17,12 +17,31 @@ use super::{
 
 /// The head and the entries of one moment, and since when anything is known.
 const SINCE: &str = "\
-    local head = redis.call('HMGET', KEYS[1], 'e', 's') \
-    return {head, redis.call('HGET', KEYS[3], 'b'), redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
+    local clock = redis.call('HMGET', KEYS[3], 'b', 'p') \
+    local head = redis.call('HMGET', KEYS[1], 'e', 's', 'p') \
+    if (head[3] or '') ~= (clock[2] or '') then return {{false, false}, clock[1], {}} end \
+    return {{head[1], head[2]}, clock[1], redis.call('XRANGE', KEYS[2], ARGV[1], '+')}";
 const TOPS: &str = "\
-    local tops = {} \
-    for i = 2, #KEYS do tops[i - 1] = redis.call('HMGET', KEYS[i], 'e', 's') end \
-    return {redis.call('HGET', KEYS[1], 't') or '0', tops}";
+    local clock, tops = redis.call('HMGET', KEYS[1], 't', 'p'), {} \
+    for i = 2, #KEYS do \
+        local head = redis.call('HMGET', KEYS[i], 'e', 's', 'p') \
+        local is_known = (head[3] or '') == (clock[2] or '') \
+        tops[i - 1] = is_known and {head[1], head[2]} or {false, false} \
+    end \
+    return {clock[1] or '0', tops}";
+/// Another primary answers than the last time: what that one gave and did not hand over is lost, and all logs are others
+/// from now on. The time is after every stamp that was given, as stamps go slower.
+const TAKE_OVER: &str = "\
+    local last = redis.call('HGET', KEYS[1], 'r') \
+    redis.call('HSET', KEYS[1], 'r', ARGV[1]) \
+    redis.call('EXPIRE', KEYS[1], ARGV[2]) \
+    if not last or last == ARGV[1] then return 0 end \
+    local now = redis.call('TIME') \
+    local time = tonumber(now[1]) * 1000000 + tonumber(now[2]) \
+    local stamp = math.max(time, tonumber(redis.call('HGET', KEYS[1], 't') or '0')) \
+    stamp = string.format('%.0f', stamp) \
+    redis.call('HSET', KEYS[1], 't', stamp, 'b', stamp, 'p', ARGV[1]) \
+    return 1";
 /// Whether it takes scripts, and these may write: one that does not still answers a `PING`.
 const WRITE: &str = "redis.call('SET', KEYS[1], '', 'EX', 60)";
 const TAKE: &str = "\
@@ -173,6 +192,26 @@ pub(super) fn trial(payload: &str) -> Cmd {
     cmd.arg(EVERYBODY).arg(0).arg(payload).arg(0);
     cmd.arg(1).arg(TRIAL_KEPT).arg(TRIAL_KEPT);
     cmd.arg("").arg(0).arg(0);
+    cmd
+}
+
+/// Asks which primary it is, by the name that Redis gives to each history of its data.
+pub(super) fn primary() -> Cmd {
+    let mut cmd = redis::cmd("INFO");
+    cmd.arg("replication");
+    cmd
+}
+
+/// The name in the answer to [`primary`].
+pub(super) fn name_of(info: &str) -> Option<&str> {
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix("master_replid:"))
+}
+
+/// Says which primary answers; the answer is whether it was another before.
+pub(super) fn take_over(primary: &str, options: &RedisOptions) -> Cmd {
+    let mut cmd = eval(TAKE_OVER, [CLOCK.to_owned()]);
+    cmd.arg(primary).arg(2 * seconds(options.log_kept));
     cmd
 }
 

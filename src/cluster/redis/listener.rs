@@ -163,6 +163,7 @@ impl Listener {
     ) -> RedisResult<Vec<Msg>> {
         let word = format!("v{:x}", rand::random::<u64>());
         let coming_back = async {
+            self.meet(&mut calls).await?;
             call::trial(&word).exec_async(&mut calls).await?;
             let mut before = Vec::new();
             while let Some(message) = stream.next().await {
@@ -176,6 +177,22 @@ impl Listener {
         time::timeout(self.options.timeout, coming_back)
             .await
             .map_err(too_long)?
+    }
+
+    /// Finds out whether another has taken over from the Redis that was there before.
+    async fn meet(&self, calls: &mut redis::aio::MultiplexedConnection) -> RedisResult<()> {
+        // Where our user may not ask, nobody knows.
+        let Ok(info) = call::primary().query_async::<String>(calls).await else {
+            return Ok(());
+        };
+        let Some(primary) = call::name_of(&info) else {
+            return Ok(());
+        };
+        let take_over = call::take_over(primary, &self.options);
+        if take_over.query_async::<bool>(calls).await? {
+            tracing::warn!("another Redis has taken over: rooms are told to reload");
+        }
+        Ok(())
     }
 
     async fn listen(&mut self, mut sink: PubSubSink, mut stream: PubSubStream) -> Ended {

@@ -22,9 +22,10 @@ export class Redis {
   #child;
   #exited;
 
-  /** Starts an empty one. */
-  static async start() {
+  /** Starts an empty one, with more options than those of all. */
+  static async start(options = []) {
     const redis = new Redis();
+    redis.options = options;
     for (let tries = 1; ; tries++) {
       redis.port = await freePort();
       try {
@@ -72,7 +73,10 @@ export class Redis {
   }
 
   async #launch() {
-    const options = ["--bind", "127.0.0.1", "--port", `${this.port}`, "--save", "", "--appendonly", "no", "--aclfile", USERS];
+    const options = [
+      ...["--bind", "127.0.0.1", "--port", `${this.port}`, "--aclfile", USERS],
+      ...["--save", "", "--appendonly", "no", "--repl-diskless-load", "on-empty-db", ...this.options],
+    ];
     // The kernel ends it where this process is killed: then nobody else would. It keeps the process id.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "redis-server", ...options], { stdio: "ignore" });
     this.#child = child;
