@@ -2,6 +2,7 @@
 // applies; where it is told to reload, or has lost an acknowledgement, or has begun afresh, it does. It notes what must not
 // happen.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { io } from "socket.io-client";
 import { eventually } from "../lib/eventually.mjs";
 import { Proxy } from "../lib/proxy.mjs";
@@ -9,6 +10,8 @@ import { nameOf } from "../contract/page.mjs";
 
 /** How long an acknowledgement may take until it counts as lost. */
 const LOST_AFTER = 6_000;
+/** What was on its way when a connection ended is done, or never, so long after the next one is there. */
+const DONE_WITHIN = 2_000;
 /** How long who comes back waits for its rooms before it counts as stranded. */
 const STRANDED_AFTER = 4_000;
 
@@ -83,7 +86,9 @@ export class Visitor {
         });
       });
     } catch {
-      // It may have been done, and nobody will tell its author.
+      // It may have been done, or is being done, and nobody will tell its author.
+      await eventually("it is connected again", () => this.socket.connected, { within: 60_000, every: 100 });
+      await pause(DONE_WITHIN);
       await this.reload();
       return undefined;
     }
