@@ -59,6 +59,9 @@ impl Told {
     /// A change was stored and told to all but those it leaves out.
     pub(crate) fn record(&mut self, change: Change) {
         let id = change.task_id();
+        let Some(change) = self.of_present(change) else {
+            return;
+        };
         if change.kind == Kind::Deleted {
             for change in self.tasks.get_mut(&id).into_iter().flatten() {
                 self.bytes -= change.weight();
@@ -80,6 +83,20 @@ impl Told {
         }
         while self.order.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
             self.forget_first();
+        }
+    }
+
+    /// A change of nothing has no turn in a log: what it found may have been overtaken by what was told before it, or be
+    /// gone.
+    fn of_present(&self, mut change: Change) -> Option<Change> {
+        let is_of_nothing = change.kind != Kind::Deleted && change.fields.is_empty();
+        match self.latest(change.task_id()).filter(|_| is_of_nothing) {
+            Some(Latest::Deleted(_)) => None,
+            Some(Latest::Stored(told)) if told.version > change.task.version => {
+                change.task = Arc::clone(told);
+                Some(change)
+            }
+            Some(Latest::Stored(_)) | None => Some(change),
         }
     }
 

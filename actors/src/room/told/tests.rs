@@ -39,6 +39,28 @@ async fn of_a_former_version_no_more_is_kept_than_was_changed() {
     assert!(matches!(latest, Some(Latest::Stored(task)) if task.description.is_some()));
 }
 
+/// On another node somebody asked for what a task was already, while it became something else. That came later in the log,
+/// was taken for the task as it is, and given to whoever asked for nothing next: their pages went back to it.
+#[tokio::test]
+async fn a_change_of_nothing_takes_no_task_back() {
+    let (now, mut told) = (Instant::now(), Told::default());
+    let of_nothing = |version| Change {
+        fields: Vec::new(),
+        ..update(now, TaskField::Title, &task(version, "as it was"))
+    };
+    let id = crate::room::fixture::TASK;
+    told.record(update(now, TaskField::Title, &task(3, "as it is")));
+    told.record(of_nothing(2));
+    assert_eq!(told.present(id).map(|task| task.version), Some(3));
+    assert_eq!(told.announceable(user(1).id, id, now).count(), 2);
+    told.record(Change {
+        kind: Kind::Deleted,
+        ..of_nothing(3)
+    });
+    told.record(of_nothing(2));
+    assert!(matches!(told.latest(id), Some(Latest::Deleted(_))));
+}
+
 #[tokio::test]
 async fn large_tasks_are_forgotten_sooner() {
     let (now, mut told) = (Instant::now(), Told::default());
