@@ -257,6 +257,10 @@ impl Changed {
     /// The version before it does not come.
     pub(super) fn tell_whole(&mut self) {
         self.base = 0;
+        // What changed nothing tells nothing: somebody else's change has told that version.
+        if self.fields.is_empty() {
+            return;
+        }
         // What its author has named stays what may be announced.
         if let Kind::Moved(_) = self.kind {
             self.kind = Kind::Updated(vec![TaskField::Status, TaskField::Position]);

@@ -1,7 +1,13 @@
 //! What a room makes of the order in which pushes of its log and answers to its own appends come.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use collabflow_protocol::{event::ServerEvent, model::Task, time::Timestamp};
+use collabflow_protocol::{
+    event::ServerEvent,
+    model::{Task, TaskField},
+    time::Timestamp,
+};
 
 use crate::{
     backplane::{Appended, EntryId, Logged, Place, Position, Tail},
@@ -55,7 +61,7 @@ fn pushed(id: EntryId, offset: u64, before: &Task, after: &Task) -> Command {
         origin: Origin::Session(session(3).id),
     };
     let kind = Kind::Updated(Vec::new());
-    let after = std::sync::Arc::new(after.clone());
+    let after = Arc::new(after.clone());
     let entry = Entry::Changed(Changed::new(by, kind, Some(before), &after, None));
     Command::Logged(Logged {
         id,
@@ -304,4 +310,23 @@ async fn of_more_than_is_kept_for_the_others_they_are_told_that_they_have_missed
         told,
         ["room:resync", "room:users", "task:updated", "task:updated"]
     );
+}
+
+/// While what others had done was still to come from the log, a move to where the task was already was told to members here
+/// as a change of all of the task, in a version that they had been told.
+#[tokio::test]
+async fn what_changes_nothing_tells_nothing_though_all_else_is_told_whole() {
+    let [one, two] = [1, 2].map(|version| Arc::new(task(version, &version.to_string())));
+    let by = || By {
+        user: user(3),
+        origin: Origin::Session(session(3).id),
+    };
+    let kind = || Kind::Updated(vec![TaskField::Title]);
+    let mut nothing = Changed::new(by(), kind(), Some(&two), &two, None);
+    nothing.tell_whole();
+    assert!(nothing.fields.is_empty());
+    let mut change = Changed::new(by(), kind(), Some(&one), &two, None);
+    change.tell_whole();
+    assert_eq!(change.fields, TaskField::ALL);
+    assert_eq!(change.kind, kind(), "its author named no more than that");
 }
