@@ -26,6 +26,9 @@ use crate::{
     session::{entry::SessionEntry, reply::Reply},
 };
 
+/// A session that waits for so long is on its way without its seat: nobody waits for that any more.
+const WAITS_MAX: Duration = Duration::from_secs(5);
+
 /// A session that was on another node, and is to have a seat here.
 #[derive(Debug)]
 pub(crate) struct Adoption {
@@ -49,6 +52,8 @@ pub(crate) enum After {
 #[derive(Debug, Default)]
 pub(super) struct History {
     waiting: Vec<Adoption>,
+    /// When the last of them has waited for long enough.
+    until: Option<Instant>,
     is_reading: bool,
     /// What was told since the log was asked for, with its stamps.
     recent: Vec<(u64, Bytes)>,
@@ -62,6 +67,10 @@ impl History {
         self.waiting.is_empty()
     }
 
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.until.filter(|_| !self.is_empty())
+    }
+
     /// Whether what is told now is to be noted.
     pub(super) const fn is_reading(&self) -> bool {
         self.is_reading
@@ -69,6 +78,13 @@ impl History {
 
     pub(super) fn note(&mut self, stamp: u64, payload: Bytes) {
         self.recent.push((stamp, payload));
+    }
+}
+
+impl Adoption {
+    /// Whether somebody waits for it still.
+    fn waits(&self) -> bool {
+        self.entry.is_away() && !self.done.is_closed()
     }
 }
 
@@ -95,7 +111,20 @@ impl RoomState {
             return self.seat_adopted(adoption, Err(Unknown), now);
         }
         self.history.waiting.push(adoption);
+        self.history.until = Some(now + WAITS_MAX);
         self.read_history();
+    }
+
+    /// The log does not come as far as somebody says it was told.
+    pub(super) fn give_up_waiting(&mut self, now: Instant) {
+        if self.history.until.take_if(|until| *until <= now).is_none() {
+            return;
+        }
+        let waiting = &mut self.history.waiting;
+        let in_vain: Vec<_> = waiting.extract_if(.., |one| !one.waits()).collect();
+        for adoption in in_vain {
+            self.seat_adopted(adoption, Err(Unknown), now);
+        }
     }
 
     /// Reads the log for those who wait.
@@ -130,12 +159,12 @@ impl RoomState {
         let knows = |after: After| {
             let began = log.began.is_some_and(|began| began <= after.stamp());
             let reaches = entries.first().is_some_and(|(at, _)| *at <= after.stamp());
-            is_same && (began || reaches)
+            is_same && after.stamp() <= stamp && (began || reaches)
         };
         for adoption in std::mem::take(&mut self.history.waiting) {
             match adoption.after {
-                // Its node was ahead: what comes next here is no news to it.
-                Some(after) if after.stamp() > stamp && is_same && adoption.entry.is_away() => {
+                // Its node was ahead: what comes next here is no news to it. But a client may say any stamp.
+                Some(after) if after.stamp() > stamp && is_same && adoption.waits() => {
                     self.history.waiting.push(adoption);
                 }
                 Some(after) if knows(after) => {
@@ -213,7 +242,9 @@ fn missed(
         }
         let entry: Entry = serde_json::from_slice(payload).map_err(|_| Unknown)?;
         if is_told {
-            if may_be_told_late(&entry, session, window) {
+            let is_last = *stamp == after.stamp();
+            if may_be_told_late(&entry, session, window) || is_last && may_say_more(&entry, session)
+            {
                 return Err(Unknown);
             }
             continue;
@@ -234,6 +265,11 @@ fn may_be_told_late(entry: &Entry, session: &SessionEntry, window: Duration) -> 
     is_lately
         && changed.by.origin == Origin::Rest(Echo::NotAuthor)
         && changed.by.user_id() == session.user_id()
+}
+
+/// Whether an entry tells a session several events, the first of which alone it may have heard.
+fn may_say_more(entry: &Entry, session: &SessionEntry) -> bool {
+    matches!(entry, Entry::Announced(announced) if announced.user.id == session.user_id())
 }
 
 /// What an entry says to a session that was left out of nothing before.

@@ -278,6 +278,7 @@ impl RoomState {
         self.refuse_overdue(now);
         self.append_again(now);
         self.look_for_present(now);
+        self.give_up_waiting(now);
         self.ledger.told.prune(now);
     }
 
@@ -301,6 +302,7 @@ impl RoomState {
             self.rereads_at(),
             self.types_by(),
             self.ledger.log.next_deadline(),
+            self.history.next_deadline(),
             self.ledger
                 .pipeline
                 .waits_since()

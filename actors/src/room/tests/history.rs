@@ -1,5 +1,7 @@
 //! What a session of another node is told that it has missed, before it has its seat here.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -8,10 +10,11 @@ use crate::{
     backplane::{Logged, Tail},
     id::{NodeId, PrivateId, SessionId},
     key::RoomKey,
-    outbox::{Outbox, Unheard},
+    outbox::{Heard, Outbox, Unheard},
     room::{
         Adoption, After, Effect, Followed,
-        entry::{By, Changed, Entry, Origin},
+        announcement::Announcement,
+        entry::{Announced, By, Changed, Entry, Found, Origin},
         fixture::{PROJECT, place},
         state::Command,
         told::Kind,
@@ -59,10 +62,18 @@ fn adopted() -> Arc<SessionEntry> {
 
 /// It is to have a seat, and has heard of everything up to this stamp.
 fn adopt(room: &mut TestRoom, entry: &Arc<SessionEntry>, stamp: u64) -> oneshot::Receiver<()> {
+    adopt_after(room, entry, After::Told(stamp))
+}
+
+fn adopt_after(
+    room: &mut TestRoom,
+    entry: &Arc<SessionEntry>,
+    after: After,
+) -> oneshot::Receiver<()> {
     let (done, seated) = oneshot::channel();
     room.send(RoomMessage::Adopt(Adoption {
         entry: Arc::clone(entry),
-        after: Some(After::Told(stamp)),
+        after: Some(after),
         done,
     }));
     seated
@@ -171,6 +182,52 @@ async fn it_waits_for_a_room_that_is_not_as_far_as_it_was_told() {
     room.apply(Command::History(Ok(log(0, all[..2].to_vec()))));
     assert_eq!(told_again(&mut room, &entry), [place(3).stamp]);
     assert!(is_seated(&room, &entry) && !has_lost(&entry));
+}
+
+/// It says that by itself, and may say anything.
+#[tokio::test]
+async fn one_that_was_told_more_than_there_is_waits_no_longer_than_its_client() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let seated = adopt(&mut room, &entry, u64::MAX);
+    let read = || Command::History(Ok(log(0, vec![logged(1, &by_session(session(3).id, 2))])));
+    room.apply(read());
+    assert!(!is_seated(&room, &entry));
+    drop(seated);
+    room.pass(Duration::from_secs(5));
+    assert!(is_seated(&room, &entry) && has_lost(&entry));
+    room.of_cluster.clear();
+    room.apply(Command::Logged(logged(2, &by_session(session(3).id, 3))));
+    let reads = |effect: &_| matches!(effect, Effect::ReadHistory);
+    assert!(!room.of_cluster.iter().any(reads), "nobody waits");
+}
+
+#[tokio::test]
+async fn a_log_is_not_read_again_for_one_whose_client_has_given_up() {
+    let (mut room, entry) = (room_at(1), adopted());
+    drop(adopt(&mut room, &entry, u64::MAX));
+    room.apply(Command::History(Ok(log(0, Vec::new()))));
+    assert!(is_seated(&room, &entry) && has_lost(&entry));
+}
+
+/// An announcement may tell its author's sessions several events. A client that has heard the first may have lost the rest.
+#[tokio::test]
+async fn it_is_to_reload_where_it_may_have_heard_the_last_entry_in_part() {
+    let heard = |room: &mut TestRoom, entry: &_| {
+        let (stamp, events) = (place(1).stamp, 1);
+        adopt_after(room, entry, After::Heard(Heard { stamp, events }))
+    };
+    for (author, is_lost) in [(2, true), (3, false)] {
+        let (mut room, entry) = (room_at(1), adopted());
+        let _seated = heard(&mut room, &entry);
+        let announced = Entry::Announced(Announced {
+            user: user(author),
+            sender: session(author).id,
+            announcement: Box::new(Announcement::Deleted(task(1, "gone").id)),
+            found: Found::Gone(true),
+        });
+        room.apply(Command::History(Ok(log(0, vec![logged(1, &announced)]))));
+        assert_eq!(has_lost(&entry), is_lost, "{author}");
+    }
 }
 
 #[tokio::test]
