@@ -60,7 +60,7 @@ impl Node {
         let Some(mut record) = self.released(cluster, record).await else {
             return;
         };
-        tracing::debug!(session = %record.id, ?record, "a session comes from another node");
+        tracing::debug!(session = %record.id, node = %record.node, rooms = record.rooms.len(), "a session comes from another node");
         cluster.strike(record.pids());
         let left = record.left.take().map(|left| left.unheard);
         let left = left.filter(|left| left.suffices(claimant.progress.as_ref()));
@@ -147,7 +147,12 @@ fn tell_to_reload(entry: &SessionEntry) {
 /// What a session's client has not read, where its node cannot say.
 fn lost(progress: Option<Progress>, record: &SessionRecord) -> Unheard {
     if record.can_recover {
-        return Unheard::after(progress.unwrap_or_default());
+        let mut progress = progress.unwrap_or_default();
+        // Each event would say again what a client has made up of others.
+        progress
+            .places
+            .keep(record.rooms.iter().map(|joined| joined.room));
+        return Unheard::after(progress);
     }
     let rooms = record.rooms.iter().map(|joined| joined.room);
     Unheard::nothing_known(rooms.collect())

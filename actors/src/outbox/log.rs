@@ -151,6 +151,12 @@ impl Log {
         log
     }
 
+    /// The session is in that room no more: its offsets need not say how far it was told there.
+    pub(super) fn leave(&mut self, room: RoomKey) {
+        self.places.leave(room);
+        self.floor_places.leave(room);
+    }
+
     /// How far a room was told.
     pub(super) fn heard(&self, room: RoomKey) -> Option<Heard> {
         self.places.heard(room)
@@ -314,6 +320,30 @@ mod tests {
         log.prove(again);
         log.prove_polled();
         assert_eq!(since(&log, 1), [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn offsets_do_not_grow_with_every_room_that_was_ever_joined() {
+        let mut log = Log::new(1_000);
+        let mut add = |room| {
+            let numbered = log.add(
+                Instant::now(),
+                room,
+                &Frame::from_text("42[\"a\"]"),
+                Mark::At(7),
+            );
+            numbered.expect("it has an offset").0.len()
+        };
+        let alone = add(OTHER);
+        assert!(add(ROOM) > alone);
+        log.leave(ROOM);
+        let numbered = log.add(
+            Instant::now(),
+            OTHER,
+            &Frame::from_text("42[\"a\"]"),
+            Mark::At(8),
+        );
+        assert_eq!(numbered.expect("it has an offset").0.len(), alone);
     }
 
     #[tokio::test]

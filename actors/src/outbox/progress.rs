@@ -1,11 +1,14 @@
 //! How far a session has heard what it was told: by number for the node that told it, and by its places in its rooms' logs
 //! for any other node, which tells it from there what it has missed.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{id::TokenError, key::RoomKey};
+
+/// No session comes so far. A client may say any number, and what it says is counted on from.
+const OFFSET_MAX: u64 = 1 << 53;
 
 /// How far a session has heard what it was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ impl FromStr for Offset {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let is_ours = |offset: &Self| offset.to_string() == text;
+        let is_ours = |offset: &Self| offset.0 <= OFFSET_MAX && offset.to_string() == text;
         let offset = text.parse().map(Self).map_err(|_| TokenError)?;
         Some(offset).filter(is_ours).ok_or(TokenError)
     }
@@ -83,10 +86,25 @@ impl Places {
     pub(super) fn add(&mut self, room: RoomKey, stamp: u64) {
         let tag = room.tag();
         match self.0.iter_mut().find(|(known, _)| *known == tag) {
-            Some((_, heard)) if heard.stamp == stamp => heard.events += 1,
+            // A client may say any number.
+            Some((_, heard)) if heard.stamp == stamp => {
+                heard.events = heard.events.saturating_add(1);
+            }
             Some((_, heard)) => *heard = Heard { stamp, events: 1 },
             None => self.0.push((tag, Heard { stamp, events: 1 })),
         }
+    }
+
+    /// Forgets a room.
+    pub(super) fn leave(&mut self, room: RoomKey) {
+        let tag = room.tag();
+        self.0.retain(|(known, _)| *known != tag);
+    }
+
+    /// Forgets all rooms but these.
+    pub(crate) fn keep(&mut self, rooms: impl Iterator<Item = RoomKey>) {
+        let kept: HashSet<_> = rooms.map(RoomKey::tag).collect();
+        self.0.retain(|(tag, _)| kept.contains(tag));
     }
 
     /// How far this room was heard, if anything of it was.
@@ -159,10 +177,29 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_client_says_that_it_has_heard_is_counted_on_from() {
+        let said = format!(".{:x}-7-ffffffff", room(1).tag());
+        let mut places: Places = said.parse().expect("places");
+        places.add(room(1), 7);
+        let heard = places.heard(room(1)).expect("heard");
+        assert_eq!((heard.stamp, heard.events), (7, u32::MAX));
+    }
+
+    #[test]
+    fn places_in_rooms_that_a_session_is_not_in_are_forgotten() {
+        let mut places = Places::default();
+        (0..4).for_each(|n| places.add(room(n), 7));
+        places.keep([room(1), room(9)].into_iter());
+        assert!(places.heard(room(1)).is_some());
+        assert_eq!(places.0.len(), 1);
+    }
+
+    #[test]
     fn an_offset_is_text_that_reads_back_and_no_other_text_is_one() {
         let offset = Offset(42);
         assert_eq!(offset.to_string().parse(), Ok(offset));
-        for text in ["", "042", "+42", "-1", "4.2", "x", "99999999999999999999"] {
+        let junk = ["", "042", "+42", "-1", "4.2", "x", "99999999999999999999"];
+        for text in junk.into_iter().chain(["18446744073709551615"]) {
             assert_eq!(text.parse::<Offset>(), Err(TokenError), "{text}");
         }
     }

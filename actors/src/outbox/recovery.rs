@@ -43,6 +43,13 @@ impl Outbox {
         }
     }
 
+    /// The session is in that room no more. The next connection's, if there is one, is for itself.
+    pub(crate) fn leave(&self, room: RoomKey) {
+        if let Some(log) = &mut self.state.lock().log {
+            log.leave(room);
+        }
+    }
+
     /// Hands the log on to the next connection's outbox, which then tells, behind its greeting, what was told after
     /// this offset, and whatever is told by the way of this outbox from now on. That outbox has to be flushed.
     /// False where not all of that is known any more.

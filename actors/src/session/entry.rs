@@ -366,9 +366,12 @@ impl SessionEntry {
 
     /// The session is in that room no more, and does not get it back either.
     pub(crate) fn left(&self, room: RoomKey) {
-        let mut rooms = self.rooms.lock();
-        rooms.joined.retain(|joined| joined.room != room);
-        rooms.forget_return(room);
+        {
+            let mut rooms = self.rooms.lock();
+            rooms.joined.retain(|joined| joined.room != room);
+            rooms.forget_return(room);
+        }
+        self.outbox.leave(room);
     }
 }
 
