@@ -59,6 +59,7 @@ impl RoomState {
 
     /// Who was present on other nodes when the room began to follow its log. Nobody here has been told anything yet.
     pub(super) fn take_present(&mut self, present: Vec<(NodeId, UserBrief)>, now: Instant) {
+        self.note_missing(&present, now);
         for (node, user) in present {
             self.presence.arrive_elsewhere(node, user);
         }
@@ -89,21 +90,14 @@ impl RoomState {
             return;
         }
         if let Ok(present) = present {
-            let found: HashSet<_> = present
-                .iter()
-                .map(|(node, user)| (*node, user.id))
-                .collect();
-            let known = self.presence.elsewhere().into_iter();
-            let missing: HashSet<_> = known.filter(|one| !found.contains(one)).collect();
+            let before = self.note_missing(&present, now);
             for (node, user) in present {
                 self.arrives_elsewhere(node, &user, now);
             }
-            let log = &mut self.ledger.log;
-            let before = std::mem::replace(&mut log.present.missing, missing.clone());
-            let is_gone = |one: &(NodeId, UserId)| missing.contains(one);
-            for (node, user) in before.into_iter().filter(is_gone) {
-                self.ledger.log.present.missing.remove(&(node, user));
-                if self.presence.leave_elsewhere(node, user) {
+            for (node, user) in before {
+                if self.ledger.log.present.missing.remove(&(node, user))
+                    && self.presence.leave_elsewhere(node, user)
+                {
                     self.has_left(user, now);
                 }
             }
@@ -111,6 +105,23 @@ impl RoomState {
         let present = &mut self.ledger.log.present;
         present.again_at = (!present.missing.is_empty()).then(|| now + LOOKED_FOR_AGAIN);
         self.stop_reading_present(now);
+    }
+
+    /// Who is known to be present elsewhere, and is not found; the answer are those who were not found before.
+    fn note_missing(
+        &mut self,
+        present: &[(NodeId, UserBrief)],
+        now: Instant,
+    ) -> HashSet<(NodeId, UserId)> {
+        let found: HashSet<_> = present
+            .iter()
+            .map(|(node, user)| (*node, user.id))
+            .collect();
+        let known = self.presence.elsewhere().into_iter();
+        let missing: HashSet<_> = known.filter(|one| !found.contains(one)).collect();
+        let present = &mut self.ledger.log.present;
+        present.again_at = (!missing.is_empty()).then(|| now + LOOKED_FOR_AGAIN);
+        std::mem::replace(&mut present.missing, missing)
     }
 
     /// What was said while it was being read is newer.
@@ -151,7 +162,8 @@ impl RoomState {
 
     /// The backplane is back: the others may have missed who has come and gone.
     pub(super) fn say_present(&mut self) {
-        if !self.members.is_empty() {
+        // Who is within the grace is here as well, and may come back without a word.
+        if !self.members.is_empty() || !self.presence.is_empty() {
             let here = self.presence.here().collect();
             self.tell_others(Effect::AllHere(here));
         }

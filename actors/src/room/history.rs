@@ -140,13 +140,24 @@ impl RoomState {
     pub(super) fn take_history(&mut self, log: Result<Tail, BackplaneError>, now: Instant) {
         self.history.is_reading = false;
         let recent = std::mem::take(&mut self.history.recent);
-        let Some((log, (epoch, stamp))) = log.ok().zip(self.ledger.log.told_to()) else {
+        // What was told here at once, the log does not have.
+        let told_to = self
+            .ledger
+            .log
+            .told_to()
+            .filter(|_| !self.is_ahead_of_log());
+        let Some((log, (epoch, stamp))) = log.ok().zip(told_to) else {
             for adoption in std::mem::take(&mut self.history.waiting) {
                 self.seat_adopted(adoption, Err(Unknown), now);
             }
             return;
         };
-        let is_same = epoch.is_empty() || log.top.is_none_or(|top| top.epoch == epoch);
+        let is_same = epoch.is_empty() || log.top.as_ref().is_none_or(|top| top.epoch == epoch);
+        // It keeps its last entries alone.
+        let has_all = match log.entries.first() {
+            Some(first) => first.place.position.offset == 1,
+            None => log.top.is_none_or(|top| top.offset == 0),
+        };
         let logged = log.entries.iter();
         let mut entries: Vec<_> = logged
             .map(|logged| (logged.place.stamp, logged.payload.clone()))
@@ -157,7 +168,7 @@ impl RoomState {
         entries.dedup_by_key(|(at, _)| *at);
         let window = self.settings.recovery_window;
         let knows = |after: After| {
-            let began = log.began.is_some_and(|began| began <= after.stamp());
+            let began = has_all && log.began.is_some_and(|began| began <= after.stamp());
             let reaches = entries.first().is_some_and(|(at, _)| *at <= after.stamp());
             is_same && after.stamp() <= stamp && (began || reaches)
         };

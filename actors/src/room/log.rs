@@ -71,8 +71,6 @@ pub(crate) struct Log {
     /// The greatest stamp that one of these was given.
     behind_to: u64,
     told: Told,
-    /// What is done now, members here are not told of.
-    is_quiet: bool,
     pub(super) present: PresentElsewhere,
     /// What other nodes have said of who is there while that was being read.
     pub(super) words: Vec<(NodeId, RoomSays)>,

@@ -114,10 +114,9 @@ impl RoomState {
             log.told.insert(append.id);
             if log.behind.queue.len() >= BEHIND_MAX {
                 tracing::warn!(room = %self.key, "more was told here alone than can be kept: others are to reload");
-                log.behind.queue.clear();
-                let everything = Entry::Missed;
-                log.behind.push(everything.append(self.key));
+                self.give_up_behind();
             }
+            let log = &mut self.ledger.log;
             log.behind.push(append);
             log.try_again(now + AGAIN);
             log.telling = Telling::Here;
@@ -128,6 +127,15 @@ impl RoomState {
             self.ledger.log.telling = Telling::Beside;
         }
         self.answer_own(reply, answer);
+    }
+
+    /// What was told here cannot be put in its place any more: everybody is told to reload instead.
+    pub(super) fn give_up_behind(&mut self) {
+        let behind = &mut self.ledger.log.behind;
+        if !behind.is_empty() {
+            behind.queue.clear();
+            behind.push(Entry::Missed.append(self.key));
+        }
     }
 
     /// Where another node's change of the task may be on its way to the log, members here are told all of the task.
@@ -154,7 +162,7 @@ impl RoomState {
     }
 
     /// Whether members here were told something that has not come from the log yet.
-    pub(super) fn is_ahead_of_log(&self) -> bool {
+    pub(in crate::room) fn is_ahead_of_log(&self) -> bool {
         !self.ledger.log.behind.is_empty()
     }
 
@@ -183,9 +191,7 @@ impl RoomState {
     /// Does something that members here are not told of: they reload.
     pub(super) fn quietly(&mut self, entry: impl FnOnce(&mut Self)) {
         let before = self.effects.len();
-        self.ledger.log.is_quiet = true;
         entry(self);
-        self.ledger.log.is_quiet = false;
         let more = self.effects.split_off(before);
         let is_kept = |effect: &Effect| !matches!(effect, Effect::Tell(..));
         self.effects.extend(more.into_iter().filter(is_kept));
@@ -245,14 +251,19 @@ impl RoomState {
             Ok(Appended::At(place) | Appended::Before(place)) => {
                 self.arrive(place.clone(), id, None, now);
             }
+            // What others have made of the task since was not told here, or this not there.
             Ok(Appended::Late) => {
                 self.has_come(id, 0);
                 self.log_missed(now);
             }
+            // What others have made of it before may come yet, and is too late then.
             Ok(Appended::Early(_)) => {
-                // Whoever was told here has had the version before it, or not: the others are told all of it.
                 waiting.is_sent = false;
-                tell_whole(&mut waiting.append);
+                if let Some(turn) = &mut waiting.append.turn {
+                    turn.base = 0;
+                    turn.is_base_new = false;
+                }
+                waiting.append.payload = Entry::Missed.encode();
                 log.try_again(now + EARLY_AGAIN);
             }
             Err(_) => {
@@ -261,16 +272,5 @@ impl RoomState {
             }
         }
         true
-    }
-}
-
-fn tell_whole(append: &mut Append) {
-    if let Some(turn) = &mut append.turn {
-        turn.base = 0;
-        turn.is_base_new = false;
-    }
-    if let Ok(Entry::Changed(mut changed)) = serde_json::from_slice(&append.payload) {
-        changed.tell_whole();
-        append.payload = Entry::Changed(changed).encode();
     }
 }

@@ -84,6 +84,8 @@ impl RoomState {
                 tracing::debug!(room = %self.key, %error, "the room goes on without its log");
                 log.following = Following::No;
                 log.try_again(now + AGAIN);
+                // What was said is no news any more when it is followed.
+                self.stop_reading_present(now);
                 for (_, ahead) in std::mem::take(&mut self.ledger.log.ahead) {
                     self.settle_beside(ahead.id, ahead.place.stamp, now);
                 }
@@ -213,8 +215,8 @@ impl RoomState {
         };
         self.ledger.log.told.insert(id);
         match serde_json::from_slice::<Entry>(&payload) {
-            // Members here are ahead of the log.
-            Ok(entry) if self.ledger.log.is_quiet && self.is_overtaken(&entry) => {}
+            // Members here were told a later version, perhaps in a log that was lost.
+            Ok(entry) if self.is_overtaken(&entry) => {}
             Ok(entry) => self.deliver(entry, now),
             // A newer version's, perhaps: whoever is here cannot be told of it.
             Err(error) => {

@@ -15,7 +15,7 @@ use crate::{
         Adoption, After, Effect, Followed,
         announcement::Announcement,
         entry::{Announced, By, Changed, Entry, Found, Origin},
-        fixture::{PROJECT, place},
+        fixture::{PROJECT, patch, place, title},
         state::Command,
         told::Kind,
     },
@@ -240,12 +240,43 @@ async fn it_is_to_reload_where_the_log_does_not_reach_back() {
     ] {
         let (mut room, entry) = (room_at(3), adopted());
         let _seated = adopt(&mut room, &entry, place(1).stamp);
-        let mut log = log(began, vec![logged(3, &by_session(session(3).id, 4))]);
+        let mut first = logged(3, &by_session(session(3).id, 4));
+        first.place.position.offset = 1;
+        let mut log = log(began, vec![first]);
         log.top.as_mut().expect("it has an end").epoch = epoch.into();
         room.apply(Command::History(Ok(log)));
         assert!(is_seated(&room, &entry));
         assert_eq!(has_lost(&entry), is_lost, "{began} {epoch}");
     }
+}
+
+/// A log keeps its last entries. One that had begun before the session left off was taken to be whole, whatever it had
+/// dropped since.
+#[tokio::test]
+async fn it_is_to_reload_where_the_log_has_dropped_what_came_next() {
+    for (first, is_lost) in [(2, false), (3, true)] {
+        let (mut room, entry) = (room_at(4), adopted());
+        let _seated = adopt(&mut room, &entry, place(2).stamp);
+        let someone = session(3).id;
+        let kept = (first..=4).map(|at| logged(at, &by_session(someone, at + 1)));
+        room.apply(Command::History(Ok(log(0, kept.collect()))));
+        assert!(is_seated(&room, &entry));
+        assert_eq!(has_lost(&entry), is_lost, "from {first} on");
+    }
+}
+
+/// It was given what the log has, and never what members here had been told at once.
+#[tokio::test]
+async fn it_is_to_reload_where_members_were_told_what_is_not_in_the_log_yet() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let [before, after] = [task(1, "before"), task(2, "after")];
+    room.apply(Command::Link(false));
+    room.by_page(3, patch(title("after")), Some(&before), &after);
+    room.apply(Command::Link(true));
+    let _seated = adopt(&mut room, &entry, place(1).stamp);
+    let first = logged(1, &by_session(session(3).id, 2));
+    room.apply(Command::History(Ok(log(0, vec![first]))));
+    assert!(is_seated(&room, &entry) && has_lost(&entry));
 }
 
 #[tokio::test]
@@ -254,7 +285,8 @@ async fn it_is_to_reload_where_nobody_can_say_whether_it_was_told() {
     for (entry_of, is_lost) in [(own_page(2), true), (own_page(3), false)] {
         let (mut room, entry) = (room_at(2), adopted());
         let _seated = adopt(&mut room, &entry, place(1).stamp);
-        let entries = vec![logged(2, &entry_of)];
+        let first = logged(1, &by_session(session(3).id, 2));
+        let entries = vec![first, logged(2, &entry_of)];
         room.apply(Command::History(Ok(log(0, entries))));
         assert_eq!(has_lost(&entry), is_lost);
     }
