@@ -8,6 +8,8 @@
 //! SIMULATION_SEEDS=10000 cargo test -p collabflow-actors --lib cluster::simulation
 //! SIMULATION_SEED=4711 cargo test -p collabflow-actors --lib cluster::simulation -- --nocapture
 //! ```
+//!
+//! With `SIMULATION_KILLS=1` nodes die as well, and start again.
 
 mod client;
 mod dice;
@@ -124,7 +126,9 @@ fn run(seed: u64, is_traced: bool) -> Outcome {
         let clients: Vec<Arc<Client>> = (0..plan.clients)
             .map(|n| {
                 let user = world.users[n % world.users.len()].clone();
-                Client::new(n, user, &world, dice.fork())
+                let client = Client::new(n, user, &world, dice.fork());
+                world.add_client(&client);
+                client
             })
             .collect();
         let until = Instant::now() + WRITES_FOR;

@@ -110,6 +110,12 @@ impl Session {
         self.entry.id
     }
 
+    /// The rooms that it is in.
+    #[cfg(test)]
+    pub(crate) fn rooms(&self) -> Vec<crate::key::RoomKey> {
+        self.entry.rooms()
+    }
+
     /// Who it is.
     #[must_use]
     pub fn user_id(&self) -> UserId {

@@ -48,6 +48,10 @@ struct Held {
     pid: Option<String>,
     /// It could not be recovered: it joins its rooms again.
     is_afresh: bool,
+    /// It has heard from its node.
+    is_greeted: bool,
+    /// It does not know what became of what it did last: it reloads.
+    is_torn: bool,
     offset: Option<String>,
     asked: HashMap<u64, (Wish, oneshot::Sender<Value>)>,
     last_ack: u64,
@@ -90,6 +94,7 @@ impl Client {
         let (pid, offset) = {
             let mut held = self.held.lock();
             held.node = node;
+            held.is_greeted = false;
             (held.pid.clone(), held.offset.clone())
         };
         let outbox = Outbox::for_tests();
@@ -104,6 +109,11 @@ impl Client {
         let Ok(session) = at.open_session(hello).await else {
             return false;
         };
+        if self.world.run_of(node).is_none() {
+            // It has died meanwhile.
+            self.held.lock().is_torn = true;
+            return false;
+        }
         let reading = tokio::spawn(Arc::clone(self).read(Arc::clone(&outbox)));
         self.held.lock().line = Some(Line { session, reading });
         true
@@ -121,13 +131,34 @@ impl Client {
         self.world.note(&format!("c{} drops its line", self.number));
     }
 
-    /// The page is opened afresh: nothing is known.
-    pub(super) fn forget(&self) {
+    /// The line's other end is gone. What was asked for is not answered, and may have been done or not.
+    pub(super) fn lose_line(&self) {
         let mut held = self.held.lock();
-        held.sid = None;
-        held.pid = None;
-        held.offset = None;
-        held.views.clear();
+        if let Some(line) = held.line.take() {
+            line.reading.abort();
+        }
+        // What was sent and not read, a session that only rejoins is not told again.
+        held.is_torn |= !held.asked.is_empty() || !held.is_greeted;
+        held.asked.clear();
+        drop(held);
+        self.world.note(&format!("c{} loses its node", self.number));
+    }
+
+    /// The page is in no room.
+    pub(super) fn forget_rooms(&self) {
+        self.held.lock().views.clear();
+    }
+
+    pub(super) fn take_torn(&self) -> bool {
+        std::mem::take(&mut self.held.lock().is_torn)
+    }
+
+    /// Whether its node agrees that it is in the rooms which it believes to be in.
+    pub(super) fn is_in_its_rooms(&self) -> bool {
+        let held = self.held.lock();
+        let rooms = held.line.as_ref().map(|line| line.session.rooms());
+        let rooms = rooms.unwrap_or_default();
+        held.views.keys().all(|room| rooms.contains(room))
     }
 
     /// Whether it has to join its rooms again.
@@ -250,6 +281,7 @@ impl Client {
         if let Some(greeting) = text.strip_prefix("40") {
             let greeting: Value = serde_json::from_str(greeting).expect("json");
             let mut held = self.held.lock();
+            held.is_greeted = true;
             held.pid = greeting["pid"].as_str().map(str::to_owned);
             let sid = greeting["sid"].as_str().map(str::to_owned);
             let former = std::mem::replace(&mut held.sid, sid);
@@ -348,6 +380,8 @@ impl Client {
             view.hear(name, payload, is_stored)
         });
         match heard {
+            // That it had left may not have been known when its node died.
+            None if is_troubled => {}
             None => self.find(&format!("{name} was told of {room}, in which it is not")),
             Some(Err(finding)) => self.find(&finding),
             Some(Ok(())) => {}

@@ -27,6 +27,7 @@ impl World {
                         tokio::spawn(async move { world.connect_after(number, time).await });
                     }
                 }
+                Fault::Kill { node, time } => world.kill(node, time).await,
                 Fault::Refuse { what, time } => {
                     world.engine.refuse(what);
                     sleep(time).await;
@@ -57,6 +58,21 @@ impl World {
             let pause = self.dice.up_to(Duration::from_millis(500));
             self.connect_after(node, rest / 2 + pause).await;
         }
+    }
+
+    /// The node says nothing more, whatever it was about to do; clients find their lines gone.
+    async fn kill(&self, node: usize, time: Duration) {
+        let Some(running) = self.take_node(node) else {
+            return;
+        };
+        // What it has sent before may still be done.
+        running
+            .line
+            .cut(self.dice.up_to(Duration::from_millis(500)));
+        running.line.end();
+        running.node.registry.stop().await;
+        sleep(time).await;
+        self.start_node(node).await;
     }
 
     async fn connect_after(&self, node: usize, time: Duration) {

@@ -47,6 +47,7 @@ pub(super) struct Line {
 #[derive(Default)]
 struct State {
     connections: u64,
+    is_ended: bool,
     wanted: HashSet<RoomKey>,
     calls: Option<mpsc::UnboundedSender<(Instant, Work)>>,
     subscriptions: Option<mpsc::UnboundedSender<(Instant, Work)>>,
@@ -84,6 +85,9 @@ impl Line {
         let (pushes, pushed) = mpsc::unbounded_channel();
         let number = {
             let mut state = self.state.lock();
+            if state.is_ended {
+                return;
+            }
             state.connections += 1;
             let wanted = state.wanted.clone();
             self.engine.listen(self.node, wanted, pushes);
@@ -123,6 +127,11 @@ impl Line {
         if self.connected.send_replace(0) > 0 {
             let _ = self.incoming.send(Incoming::Down);
         }
+    }
+
+    /// It is connected no more.
+    pub(super) fn end(&self) {
+        self.state.lock().is_ended = true;
     }
 
     /// Calls are not done for so long.

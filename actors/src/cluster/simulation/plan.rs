@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Hang { node: usize, time: Duration },
     /// The engine loses everything, and each node connects again within a time.
     Empty { time: Duration },
+    /// A node dies, and starts again under its name after a time.
+    Kill { node: usize, time: Duration },
     /// The engine refuses calls for a time.
     Refuse { what: Refuses, time: Duration },
 }
@@ -74,7 +76,8 @@ impl Fault {
     fn roll(dice: &Dice, nodes: usize) -> Self {
         let seconds = |most| dice.up_to(Duration::from_secs(most));
         let node = usize::try_from(dice.below(nodes as u64)).unwrap_or(0);
-        match dice.below(10) {
+        let kills = std::env::var_os("SIMULATION_KILLS").is_some();
+        match dice.below(12) {
             0..4 => Self::Cut {
                 node,
                 time: seconds(if dice.chance(50) { 1 } else { 6 }),
@@ -85,7 +88,11 @@ impl Fault {
                 time: seconds(5),
             },
             6..8 => Self::Empty { time: seconds(4) },
-            8 => Self::Refuse {
+            8..10 if kills => Self::Kill {
+                node,
+                time: seconds(8),
+            },
+            8..11 => Self::Refuse {
                 what: Refuses::Writes,
                 time: seconds(5),
             },

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    client::Client,
     dice::Dice,
     engine::Engine,
     line::{Line, Weather},
@@ -45,6 +46,7 @@ pub(super) struct World {
     weather: Weather,
     started: Instant,
     nodes: Mutex<Vec<Option<Running>>>,
+    clients: Mutex<Vec<std::sync::Weak<Client>>>,
     findings: Mutex<Vec<String>>,
     notes: Mutex<Vec<String>>,
     is_traced: bool,
@@ -105,6 +107,7 @@ impl World {
             weather: plan.weather,
             started: Instant::now(),
             nodes: Mutex::default(),
+            clients: Mutex::default(),
             findings: Mutex::default(),
             notes: Mutex::default(),
             is_traced,
@@ -150,6 +153,28 @@ impl World {
         running
             .filter_map(|(number, node)| Some((number, node.clone()?)))
             .collect()
+    }
+
+    /// Takes a node away.
+    fn take(&self, number: usize) -> Option<Running> {
+        self.nodes.lock().get_mut(number)?.take()
+    }
+
+    /// Takes a node away; its clients find their lines gone.
+    pub(super) fn take_node(&self, number: usize) -> Option<Running> {
+        let running = self.take(number)?;
+        let clients = self.clients.lock().clone();
+        for client in clients.iter().filter_map(std::sync::Weak::upgrade) {
+            if client.node() == number {
+                client.lose_line();
+            }
+        }
+        Some(running)
+    }
+
+    /// A client that loses its line with its node.
+    pub(super) fn add_client(&self, client: &Arc<Client>) {
+        self.clients.lock().push(Arc::downgrade(client));
     }
 
     pub(super) fn run_of(&self, number: usize) -> Option<Running> {

@@ -15,6 +15,8 @@ use crate::{
     node::{Caller, Echo, Ended},
 };
 
+/// A session that comes back is in its rooms by then.
+const RESTORED_WITHIN: Duration = Duration::from_secs(3);
 /// Between two things that a client does, at most.
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 
@@ -220,16 +222,28 @@ impl Client {
 
     /// Connects again, to the same node, or to another where that is gone.
     pub(super) async fn come_back(self: &Arc<Self>) {
-        let node = self.node();
-        if self.world.node(node).is_some() {
-            self.connect(node).await;
-            return;
-        }
-        let Some(other) = self.world.some_node(&self.dice) else {
+        let same = self.node();
+        let node = if self.world.node(same).is_some() {
+            same
+        } else if let Some(other) = self.world.some_node(&self.dice) {
+            other
+        } else {
             return;
         };
-        self.forget();
-        if self.connect(other).await {
+        if !self.connect(node).await {
+            return;
+        }
+        if self.take_torn() {
+            // What it did last may be stored, and it is not told.
+            self.reload(self.world.project).await;
+            self.reload(self.world.chat).await;
+        }
+        // Its node may not have been able to leave word of it.
+        sleep(RESTORED_WITHIN).await;
+        if self.is_connected() && !self.is_in_its_rooms() {
+            self.world
+                .note(&format!("c{} was not given its rooms back", self.number));
+            self.forget_rooms();
             self.join(self.world.project).await;
             self.join(self.world.chat).await;
         }
