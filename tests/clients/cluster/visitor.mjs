@@ -35,6 +35,7 @@ export class Visitor {
   recovered = 0;
   #events = [];
   #reloading;
+  #last;
 
   static async come(user, board, { node, rest, recovers, transports }) {
     const visitor = new Visitor();
@@ -94,9 +95,14 @@ export class Visitor {
     }
   }
 
-  /** Takes everything anew, with what comes meanwhile on top of it. */
+  /** Takes everything anew, with what comes meanwhile on top of it; once more where it is told to while it does. */
   reload() {
-    this.#reloading ??= this.#load().finally(() => (this.#reloading = undefined));
+    const last = this.#reloading ?? Promise.resolve();
+    const reloading = last.then(() => this.#load());
+    this.#reloading = reloading.finally(() => {
+      if (this.#last === reloading) this.#reloading = undefined;
+    });
+    this.#last = reloading;
     return this.#reloading;
   }
 
