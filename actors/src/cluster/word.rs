@@ -28,6 +28,8 @@ pub(crate) enum RoomSays {
     NotHere(UserId),
     /// These users are present there, and no others.
     AllHere(Vec<UserBrief>),
+    /// A session of a user has closed that was left out of a change: it may have been to announce that.
+    Closed(UserId),
     /// A session types, or has stopped.
     Typing(SessionId, UserBrief, bool),
 }

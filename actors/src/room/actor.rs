@@ -186,6 +186,7 @@ impl ActorState {
                 Effect::NotHere(user) => self.log.not_here(user),
                 Effect::AllHere(users) => self.log.all_here(users),
                 Effect::Forget(node, users) => self.log.forget(node, &users),
+                Effect::Closed(user) => self.log.closed(user),
                 Effect::Types(entry, is_typing) => self.log.types(&entry, is_typing),
                 Effect::Follow => self.log.follow(),
                 Effect::ReadPresent => self.log.read_present(),

@@ -116,7 +116,7 @@ impl RoomState {
         self.record(entry);
         self.stop_typing(entry);
         if let Some(seat) = self.members.remove(entry) {
-            self.ledger.told.closed(entry.id, entry.user_id(), now);
+            self.has_closed(entry, now);
             // One that is away has departed already.
             if !seat.is_away() {
                 let went = self.presence.depart(entry.user_id(), how, now);
@@ -130,13 +130,22 @@ impl RoomState {
     pub(super) fn away(&mut self, entry: &Arc<SessionEntry>, now: Instant) -> bool {
         let is_news = self.members.set_away(entry, now);
         if is_news {
-            self.ledger.told.closed(entry.id, entry.user_id(), now);
+            self.has_closed(entry, now);
             self.stop_typing(entry);
             let user = entry.user_id();
             let went = self.presence.depart(user, Departure::Dropped, now);
             self.goes(user, went, now);
         }
         is_news
+    }
+
+    /// A session has closed, and with it perhaps the page that was to announce a change.
+    fn has_closed(&mut self, entry: &SessionEntry, now: Instant) {
+        let user = entry.user_id();
+        let was_left_out = self.ledger.told.closed(entry.id, user, now);
+        if was_left_out && self.ledger.log.is_clustered() {
+            self.effects.push(Effect::Closed(user));
+        }
     }
 
     /// Gives the seat of a session that is away to the one that has come in its place. A session that says it is in the
@@ -162,7 +171,7 @@ impl RoomState {
         } else if self.members.add(Arc::clone(new)) {
             // Its connection is gone as well. For the others the user is still within the grace of the first drop.
             self.members.set_away(new, now);
-            self.ledger.told.closed(new.id, new.user_id(), now);
+            self.has_closed(new, now);
         }
         if let Some(since) = away_since {
             self.members.set_back(new.id, Absence { since, until: now });

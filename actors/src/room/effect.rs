@@ -53,6 +53,8 @@ pub(crate) enum Effect {
     AllHere(Vec<Arc<UserBrief>>),
     /// Forget that these users were present on a node that is gone.
     Forget(NodeId, Vec<UserId>),
+    /// A session of this user has closed here that was left out of a change: say so to the others.
+    Closed(UserId),
     /// A session of this node types, or has stopped: say so to the others.
     Types(Arc<SessionEntry>, bool),
     /// Tell an event, which stands so in the room's log where it is durable.

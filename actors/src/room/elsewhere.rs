@@ -22,7 +22,9 @@ impl RoomState {
     /// Another node says something of the room.
     pub(super) fn take_word(&mut self, node: NodeId, says: RoomSays, now: Instant) {
         // What is read of who is there may be older than this.
-        if self.ledger.log.is_beginning() && !matches!(says, RoomSays::Typing(..)) {
+        if self.ledger.log.is_beginning()
+            && !matches!(says, RoomSays::Typing(..) | RoomSays::Closed(_))
+        {
             return self.ledger.log.words.push((node, says));
         }
         match says {
@@ -43,6 +45,7 @@ impl RoomState {
                     self.arrives_elsewhere(node, &user, now);
                 }
             }
+            RoomSays::Closed(user) => self.ledger.told.closed_elsewhere(user, now),
             RoomSays::Typing(session, user, is_typing) => {
                 self.typing
                     .set_elsewhere(session, user.clone(), is_typing, now);
@@ -147,6 +150,7 @@ impl RoomState {
     pub(super) fn take_node_gone(&mut self, node: NodeId, end: End, now: Instant) {
         let users = self.presence.on_node(node);
         for user in &users {
+            self.ledger.told.closed_elsewhere(*user, now);
             if self.presence.leave_elsewhere(node, *user) {
                 self.has_left(*user, now);
             }

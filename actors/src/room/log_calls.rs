@@ -125,6 +125,13 @@ impl LogCalls {
         }
     }
 
+    /// A session of a user has closed here that was left out of a change.
+    pub(super) fn closed(&self, user: UserId) {
+        if let Some(cluster) = self.registry.cluster() {
+            cluster.say_of(self.room.key, RoomSays::Closed(user));
+        }
+    }
+
     /// A session of this node types, or has stopped.
     pub(super) fn types(&self, entry: &SessionEntry, is_typing: bool) {
         if let Some(cluster) = self.registry.cluster() {

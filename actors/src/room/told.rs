@@ -261,9 +261,10 @@ impl Told {
         }
     }
 
-    /// A session of `user` has closed: unless an announcement comes at once, the user's others are told.
-    pub(crate) fn closed(&mut self, session: SessionId, user: UserId, now: Instant) {
-        let mut is_timed = self.is_timed;
+    /// A session of `user` has closed: unless an announcement comes at once, the user's others are told. The answer is
+    /// whether it was left out of anything, so that others may be on other nodes.
+    pub(crate) fn closed(&mut self, session: SessionId, user: UserId, now: Instant) -> bool {
+        let (mut is_timed, mut was_left_out) = (self.is_timed, false);
         for change in self.changes_mut().filter(|change| change.author.id == user) {
             let may_be_sole_maker = change.untold().nth(1).is_none();
             let closed = change.left_out_mut(session);
@@ -271,8 +272,22 @@ impl Told {
                 continue;
             };
             closed.is_gone = true;
+            was_left_out = true;
             // Who was left out alone made the change.
             if !may_be_sole_maker {
+                change.told_at = Some(now + SETTLES_WITHIN);
+                is_timed = true;
+            }
+        }
+        self.is_timed = is_timed;
+        was_left_out
+    }
+
+    /// The same on another node.
+    pub(crate) fn closed_elsewhere(&mut self, user: UserId, now: Instant) {
+        let mut is_timed = self.is_timed;
+        for change in self.changes_mut().filter(|change| change.author.id == user) {
+            if change.untold().next().is_some() {
                 change.told_at = Some(now + SETTLES_WITHIN);
                 is_timed = true;
             }

@@ -1,6 +1,6 @@
 //! What a room makes of the order in which pushes of its log and answers to its own appends come.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use collabflow_protocol::{
@@ -11,12 +11,15 @@ use collabflow_protocol::{
 
 use crate::{
     backplane::{Appended, EntryId, Logged, Place, Position, Tail},
+    cluster::RoomSays,
+    id::NodeId,
     room::{
         Followed,
-        effect::Answer,
+        effect::{Answer, Effect},
         entry::{By, Changed, Entry, Origin},
         fixture::{TestRoom, patch, session, task, title, user},
         log::{AGAIN, behind::BEHIND_MAX},
+        message::RoomMessage,
         state::Command,
         told::Kind,
     },
@@ -329,4 +332,36 @@ async fn what_changes_nothing_tells_nothing_though_all_else_is_told_whole() {
     change.tell_whole();
     assert_eq!(change.fields, TaskField::ALL);
     assert_eq!(change.kind, kind(), "its author named no more than that");
+}
+
+/// With both tabs on one node the other one was told; on two nodes nobody knew of the close.
+#[tokio::test]
+async fn a_tab_that_closes_on_another_node_may_have_been_to_announce_a_change() {
+    let (mut room, tab) = (following(), session(2));
+    room.join(&tab);
+    room.take_told();
+    let [one, two] = [1, 2].map(|version| task(version, &version.to_string()));
+    let id = own(&mut room, &one, &two);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(1)))));
+    assert!(
+        room.heard_by(tab.id).is_empty(),
+        "its page may have made it"
+    );
+    let closed = RoomSays::Closed(user(2).id);
+    room.apply(Command::Word(NodeId::random(), closed));
+    room.pass(Duration::from_millis(600));
+    assert_eq!(names(&mut room), ["task:updated"]);
+}
+
+#[tokio::test]
+async fn a_tab_that_closes_before_a_change_is_announced_is_told_to_the_other_nodes() {
+    let (mut room, tab) = (following(), session(2));
+    room.join(&tab);
+    let [one, two] = [1, 2].map(|version| task(version, &version.to_string()));
+    let id = own(&mut room, &one, &two);
+    room.apply(Command::Appended(id, Ok(Appended::At(place(1)))));
+    room.of_cluster.clear();
+    room.send(RoomMessage::Away(tab));
+    let is_said = |effect: &Effect| matches!(effect, Effect::Closed(id) if *id == user(2).id);
+    assert!(room.of_cluster.iter().any(is_said));
 }
