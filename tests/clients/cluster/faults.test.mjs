@@ -140,7 +140,7 @@ async function liveThrough(seed, t) {
   }
   const sum = (what) => visitors.reduce((all, visitor) => all + visitor[what], 0);
   t.diagnostic(
-    `${acknowledged.length} changes acknowledged, ${sum("reloads") - VISITORS} reloads, ` +
+    `${acknowledged.length} changes acknowledged, ${sum("resyncs")} calls to reload, ${sum("reloads") - VISITORS} reloads, ` +
       `${sum("recovered")} recoveries, ${sum("stranded")} begun afresh`,
   );
   const isForgotten = schedule.some((name) => /^Redis (starts|is gone)/.test(name));

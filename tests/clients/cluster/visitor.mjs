@@ -31,11 +31,12 @@ export class Visitor {
   /** What it has lived through, a line each. */
   story = [];
   reloads = 0;
+  resyncs = 0;
   stranded = 0;
   recovered = 0;
   #events = [];
+  #isStale = false;
   #reloading;
-  #last;
 
   static async come(user, board, { node, rest, recovers, transports }) {
     const visitor = new Visitor();
@@ -96,14 +97,17 @@ export class Visitor {
   }
 
   /** Takes everything anew, with what comes meanwhile on top of it; once more where it is told to while it does. */
-  reload() {
-    const last = this.#reloading ?? Promise.resolve();
-    const reloading = last.then(() => this.#load());
-    this.#reloading = reloading.finally(() => {
-      if (this.#last === reloading) this.#reloading = undefined;
-    });
-    this.#last = reloading;
-    return this.#reloading;
+  async reload() {
+    this.#isStale = true;
+    this.#reloading ??= this.#loadAll().finally(() => (this.#reloading = undefined));
+    await this.#reloading;
+  }
+
+  async #loadAll() {
+    while (this.#isStale) {
+      this.#isStale = false;
+      await this.#load();
+    }
   }
 
   async #load() {
@@ -128,6 +132,7 @@ export class Visitor {
   #hear(event, data) {
     this.story.push(`${event} ${data.room ?? nameOf({ event, data })}`);
     if (event === "room:resync") {
+      this.resyncs += 1;
       this.told.clear();
       return void this.reload();
     }
