@@ -229,6 +229,25 @@ impl Cluster {
 
     /// A user is present here, or is no more: remembered, and said.
     pub(crate) fn mark(&self, room: RoomKey, user: UserId, brief: Option<&UserBrief>) {
+        self.remember(room, user, brief);
+        self.say_of(
+            room,
+            match brief {
+                Some(brief) => RoomSays::Here(brief.clone()),
+                None => RoomSays::NotHere(user),
+            },
+        );
+    }
+
+    /// These users are present here, and no others: remembered of each, and said once.
+    pub(crate) fn mark_all(&self, room: RoomKey, users: Vec<UserBrief>) {
+        for user in &users {
+            self.remember(room, user.id, Some(user));
+        }
+        self.say_of(room, RoomSays::AllHere(users));
+    }
+
+    fn remember(&self, room: RoomKey, user: UserId, brief: Option<&UserBrief>) {
         let field = format!("{} {user}", self.node);
         let mut left = self.left.lock();
         match brief {
@@ -238,13 +257,6 @@ impl Cluster {
         drop(left);
         self.backplane
             .put(Table::Here(room), field, brief.map(encode));
-        self.say_of(
-            room,
-            match brief {
-                Some(brief) => RoomSays::Here(brief.clone()),
-                None => RoomSays::NotHere(user),
-            },
-        );
     }
 
     /// The backplane is back: who has left while it was away, or just before, may be taken to be present still.

@@ -212,7 +212,9 @@ impl ClusterState {
             match end {
                 End::Bye => {
                     // Its users may be on their way to another node.
-                    let grace = self.registry.settings().presence_grace;
+                    let settings = self.registry.settings();
+                    let grace = settings.presence_grace;
+                    self.cluster.set_gone(node, end, settings.recovery_window);
                     myself.send_after(grace, move || ClusterMessage::Gone(node));
                 }
                 End::Lost => self.gone(node, end),

@@ -108,14 +108,10 @@ impl LogCalls {
 
     /// These users are present on this node.
     pub(super) fn all_here(&self, users: Vec<Arc<UserBrief>>) {
-        let Some(cluster) = self.registry.cluster() else {
-            return;
-        };
-        for user in &users {
-            cluster.mark(self.room.key, user.id, Some(user));
+        if let Some(cluster) = self.registry.cluster() {
+            let users = users.into_iter().map(Arc::unwrap_or_clone).collect();
+            cluster.mark_all(self.room.key, users);
         }
-        let users = users.into_iter().map(Arc::unwrap_or_clone).collect();
-        cluster.say_of(self.room.key, RoomSays::AllHere(users));
     }
 
     /// A node is gone.
