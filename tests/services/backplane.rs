@@ -413,6 +413,25 @@ async fn a_log_says_since_when_it_is_known_and_the_end_of_all_logs() {
     assert_eq!(tops.tops, [Some(first.position), None]);
 }
 
+/// A clock that goes slower than the time falls behind it, day by day, and nothing is lost by that.
+#[tokio::test]
+async fn what_is_known_of_logs_is_known_however_long_they_are_written_to() {
+    let redis = Redis::start();
+    let node = Node::start(&redis).await;
+    let began = async || {
+        node.append(entry(room(1), "more")).await;
+        let tail = node.backplane.since(room(1), 0).await;
+        tail.expect("it answers").began
+    };
+    let at_first = began().await;
+    let mut command = redis::cmd("HINCRBY");
+    let two_days = -2 * 24 * 3_600 * 1_000_000_i64;
+    command.arg("{collabflow}:clock").arg("t").arg(two_days);
+    let client = &mut redis.client().await;
+    let _: i64 = command.query_async(client).await.expect("it answers");
+    assert_eq!(began().await, at_first);
+}
+
 #[tokio::test]
 async fn what_is_in_a_table_is_taken_once() {
     let redis = Redis::start();

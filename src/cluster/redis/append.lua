@@ -29,12 +29,11 @@ if task ~= '' then
   end
 end
 
--- A clock that was lost goes on from the time, so that no stamp is given twice.
+-- A clock that was lost goes on from the time, so that no stamp is given twice. One that is there goes slower than the time.
 local now = redis.call('TIME')
 local stamp = redis.call('HINCRBY', clock, 't', 1)
-local least = tonumber(now[1]) * 1000000 + tonumber(now[2])
-if stamp < least - 86400000000 then
-  stamp = least
+if stamp == 1 then
+  stamp = tonumber(now[1]) * 1000000 + tonumber(now[2])
   redis.call('HSET', clock, 't', string.format('%.0f', stamp), 'b', string.format('%.0f', stamp - 1))
 end
 redis.call('EXPIRE', clock, kept * 2)
