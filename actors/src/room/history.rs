@@ -97,6 +97,15 @@ impl After {
         }
     }
 
+    /// Where the log ends before a stamp that its node gave, that is the clock's of when its room began to follow: it was
+    /// told all that there is.
+    const fn in_log_to(self, end: u64, told_to: u64) -> Self {
+        match self {
+            Self::Told(stamp) if stamp > told_to && end <= told_to => Self::Told(told_to),
+            after => after,
+        }
+    }
+
     pub(crate) const fn stamp(self) -> u64 {
         match self {
             Self::Told(stamp) => stamp,
@@ -158,6 +167,7 @@ impl RoomState {
             Some(first) => first.place.position.offset == 1,
             None => log.top.is_none_or(|top| top.offset == 0),
         };
+        let end = log.entries.last().map_or(0, |last| last.place.stamp);
         let logged = log.entries.iter();
         let mut entries: Vec<_> = logged
             .map(|logged| (logged.place.stamp, logged.payload.clone()))
@@ -173,9 +183,12 @@ impl RoomState {
             is_same && after.stamp() <= stamp && (began || reaches)
         };
         for adoption in std::mem::take(&mut self.history.waiting) {
-            match adoption.after {
+            let after = adoption.after.map(|after| after.in_log_to(end, stamp));
+            match after {
                 // Its node was ahead: what comes next here is no news to it. But a client may say any stamp.
-                Some(after) if after.stamp() > stamp && is_same && adoption.waits() => {
+                Some(after)
+                    if after.stamp() > stamp && end > stamp && is_same && adoption.waits() =>
+                {
                     self.history.waiting.push(adoption);
                 }
                 Some(after) if knows(after) => {

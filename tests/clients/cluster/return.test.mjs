@@ -154,6 +154,25 @@ describe("who comes back to another node", () => {
     assert.deepEqual(client.take(), []);
   });
 
+  it("is not told to reload a quiet room that it has been in on both nodes", async () => {
+    const cluster = await Cluster.start({ nodes: 3 });
+    const here = await scene(cluster, { recovers: false });
+    const { board, client } = here;
+    const [first, second, third] = cluster.nodes;
+    for (const [from, to] of [
+      [first, third],
+      [third, first],
+    ]) {
+      here.cluster = { nodes: [from, second, to] };
+      await move(here, WAYS["whose node lives on"], () => board.say("the other room is quiet"));
+      const heard = await replayed(client, { missed: 2 });
+      assert.deepEqual(
+        heard.map(({ event }) => event),
+        ["chat:newMessage", "chat:newMessage"],
+      );
+    }
+  });
+
   it("begins afresh with somebody else's secret, and does not take it away", async () => {
     const cluster = await Cluster.start({ nodes: 3 });
     const here = await scene(cluster);

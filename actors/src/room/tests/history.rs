@@ -186,11 +186,29 @@ async fn it_waits_for_a_room_that_is_not_as_far_as_it_was_told() {
 
 /// It says that by itself, and may say anything.
 #[tokio::test]
-async fn one_that_was_told_more_than_there_is_waits_no_longer_than_its_client() {
+async fn one_that_says_it_was_told_more_than_there_is_is_to_reload() {
     let (mut room, entry) = (room_at(1), adopted());
-    let seated = adopt(&mut room, &entry, u64::MAX);
-    let read = || Command::History(Ok(log(0, vec![logged(1, &by_session(session(3).id, 2))])));
-    room.apply(read());
+    let heard = Heard {
+        stamp: u64::MAX,
+        events: 1,
+    };
+    let _seated = adopt_after(&mut room, &entry, After::Heard(heard));
+    let all = vec![logged(1, &by_session(session(3).id, 2))];
+    room.apply(Command::History(Ok(log(0, all))));
+    assert!(is_seated(&room, &entry) && has_lost(&entry));
+}
+
+/// The log up to an entry that this room is still to tell.
+fn ahead() -> Command {
+    let all = [1, 2].map(|offset| logged(offset, &by_session(session(3).id, offset + 1)));
+    Command::History(Ok(log(0, all.to_vec())))
+}
+
+#[tokio::test]
+async fn it_waits_for_a_room_no_longer_than_its_client() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let seated = adopt(&mut room, &entry, place(2).stamp);
+    room.apply(ahead());
     assert!(!is_seated(&room, &entry));
     drop(seated);
     room.pass(Duration::from_secs(5));
@@ -204,8 +222,8 @@ async fn one_that_was_told_more_than_there_is_waits_no_longer_than_its_client() 
 #[tokio::test]
 async fn a_log_is_not_read_again_for_one_whose_client_has_given_up() {
     let (mut room, entry) = (room_at(1), adopted());
-    drop(adopt(&mut room, &entry, u64::MAX));
-    room.apply(Command::History(Ok(log(0, Vec::new()))));
+    drop(adopt(&mut room, &entry, place(2).stamp));
+    room.apply(ahead());
     assert!(is_seated(&room, &entry) && has_lost(&entry));
 }
 
@@ -314,4 +332,16 @@ async fn one_that_is_let_go_of_has_no_seat_and_knows_how_far_it_was_told() {
         _ => None,
     });
     assert_eq!(stamp, Some(Some(place(3).stamp)));
+}
+
+/// A node that began to follow a quiet room's log says the clock's stamp, which no entry of that room has: the session
+/// waited for one until its time was over, and was told to reload.
+#[tokio::test]
+async fn a_stamp_beyond_the_end_of_the_log_is_not_waited_for() {
+    let (mut room, entry) = (room_at(1), adopted());
+    let _seated = adopt(&mut room, &entry, place(9).stamp);
+    let all = vec![logged(1, &by_session(session(3).id, 2))];
+    room.apply(Command::History(Ok(log(0, all))));
+    assert!(is_seated(&room, &entry) && !has_lost(&entry));
+    assert!(told_again(&mut room, &entry).is_empty());
 }
