@@ -198,6 +198,4 @@ pub trait Backplane: Send + Sync + 'static {
     fn all(&self, table: Table) -> Answer<Vec<(String, Bytes)>>;
     /// Keeps tables as if something had been put there now. Nobody waits for it.
     fn keep(&self, tables: Vec<Table>);
-    /// Empties a table. Nobody waits for it.
-    fn clear(&self, table: Table);
 }

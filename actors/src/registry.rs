@@ -46,6 +46,8 @@ pub(crate) struct Registry {
     sessions: DashMap<SessionId, Live>,
     /// Sessions that are connected, or may still come back, by their secret.
     returning: DashMap<PrivateId, Arc<SessionEntry>>,
+    /// Whose sessions are being brought here from other nodes, one client at a time for each.
+    adoptions: DashMap<PrivateId, Arc<tokio::sync::Mutex<()>>>,
     root: OnceLock<ActorRef<RootMessage>>,
     cluster: Option<Arc<Cluster>>,
     /// The registry's own actor; another one after it has broken.
@@ -71,6 +73,7 @@ impl Registry {
             rooms: DashMap::new(),
             sessions: DashMap::new(),
             returning: DashMap::new(),
+            adoptions: DashMap::new(),
             root: OnceLock::new(),
             cluster,
             actor: RwLock::new(None),

@@ -184,10 +184,6 @@ impl Backplane for RedisBackplane {
         }
     }
 
-    fn clear(&self, table: Table) {
-        let _ = self.calls.send(Call::Clear(table));
-    }
-
     fn append(&self, append: Append) -> Answer<Appended> {
         self.call(|answer| Call::Append(append, answer))
     }

@@ -46,7 +46,10 @@ impl Node {
             progress: hello.offset.clone().filter(|_| recovers),
         };
         // It goes on where its client does not wait for it: the session is nobody's meanwhile.
-        let adopting = tokio::spawn(async move { node.adopt_for(&cluster, pid, claimant).await });
+        let adopting = tokio::spawn(async move {
+            let adopting = node.adopt_for(&cluster, pid, claimant);
+            node.registry.adopt_once(pid, adopting).await;
+        });
         let _ = timeout(ADOPTED_WITHIN, adopting).await;
     }
 

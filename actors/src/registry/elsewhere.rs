@@ -101,6 +101,21 @@ impl Registry {
         record
     }
 
+    /// Brings a session here by `adopting`, unless it is here; a client that comes with the same secret meanwhile waits.
+    pub(crate) async fn adopt_once(&self, pid: PrivateId, adopting: impl Future<Output = ()>) {
+        let turn = Arc::clone(&self.adoptions.entry(pid).or_default());
+        let held = turn.lock().await;
+        if !self.is_known(pid) {
+            adopting.await;
+        }
+        drop(held);
+        // The table's, and this one.
+        const HELD_BY_NOBODY_ELSE: usize = 2;
+        self.adoptions.remove_if(&pid, |_, turn| {
+            Arc::strong_count(turn) <= HELD_BY_NOBODY_ELSE
+        });
+    }
+
     /// A session that was on another node is one of this node's that is away.
     pub(crate) fn adopt(&self, entry: &Arc<SessionEntry>) {
         for pid in entry.pids() {

@@ -68,7 +68,6 @@ pub(super) enum Call {
     Take(Table, String, Sender<Option<Bytes>>),
     All(Table, Sender<Vec<(String, Bytes)>>),
     Keep(Table),
-    Clear(Table),
 }
 
 impl Call {
@@ -113,11 +112,6 @@ impl Call {
                 cmd.arg(Keys.table(*table)).arg(seconds(table.kept_for()));
                 cmd
             }
-            Self::Clear(table) => {
-                let mut cmd = redis::cmd("UNLINK");
-                cmd.arg(Keys.table(*table));
-                cmd
-            }
             Self::Pass(channel, payload) => {
                 let mut cmd = redis::cmd("PUBLISH");
                 cmd.arg(channel).arg(payload.as_slice());
@@ -135,7 +129,7 @@ impl Call {
             Self::Tops(_, answer) => drop(answer.send(Err(error.clone()))),
             Self::Take(_, _, answer) => drop(answer.send(Err(error.clone()))),
             Self::All(_, answer) => drop(answer.send(Err(error.clone()))),
-            Self::Pass(..) | Self::Put(..) | Self::Keep(_) | Self::Clear(_) => {}
+            Self::Pass(..) | Self::Put(..) | Self::Keep(_) => {}
         }
     }
 
@@ -147,7 +141,7 @@ impl Call {
             Self::Tops(_, answer) => drop(answer.send(sense(answer::tops(value)))),
             Self::Take(_, _, answer) => drop(answer.send(sense(answer::field(value)))),
             Self::All(_, answer) => drop(answer.send(sense(answer::fields(value)))),
-            Self::Pass(..) | Self::Put(..) | Self::Keep(_) | Self::Clear(_) => {}
+            Self::Pass(..) | Self::Put(..) | Self::Keep(_) => {}
         }
     }
 }

@@ -173,6 +173,22 @@ describe("who comes back to another node", () => {
     }
   });
 
+  it("gets its rooms though it came a moment before, and went again without waiting", async () => {
+    const cluster = await Cluster.start({ nodes: 3 });
+    const here = await scene(cluster, { recovers: false });
+    const { board, client, ben } = here;
+    const { pid } = identity(client);
+    client.drop();
+    const auth = { token: ben.token, pid };
+    const hasty = connect(cluster.nodes[2].url, ben, { auth });
+    const patient = await connect(cluster.nodes[2].url, ben, { auth });
+    (await hasty).drop();
+    const left = { "room:users": 2 };
+    while (left["room:users"] > 0) left[(await patient.any("its rooms")).event] -= 1;
+    await board.silent(patient);
+    await board.chatSilent(patient);
+  });
+
   it("begins afresh with somebody else's secret, and does not take it away", async () => {
     const cluster = await Cluster.start({ nodes: 3 });
     const here = await scene(cluster);

@@ -90,8 +90,6 @@ impl Backplane for Noting {
     }
 
     fn keep(&self, _: Vec<Table>) {}
-
-    fn clear(&self, _: Table) {}
 }
 
 async fn eventually(holds: impl Fn() -> bool) {

@@ -236,10 +236,6 @@ impl Engine {
         self.0.lock().tables.get_mut(&table)?.remove(field)
     }
 
-    pub(super) fn clear(&self, table: Table) {
-        self.0.lock().tables.remove(&table);
-    }
-
     pub(super) fn all(&self, table: Table) -> Vec<(String, Bytes)> {
         let state = self.0.lock();
         let fields = state.tables.get(&table).into_iter().flatten();

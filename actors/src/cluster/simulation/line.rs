@@ -313,10 +313,6 @@ impl Backplane for Line {
 
     fn keep(&self, _: Vec<Table>) {}
 
-    fn clear(&self, table: Table) {
-        self.send(move |engine| engine.clear(table));
-    }
-
     fn all(&self, table: Table) -> Answer<Vec<(String, Bytes)>> {
         self.call(move |engine| Ok(engine.all(table)))
     }
