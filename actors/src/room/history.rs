@@ -55,6 +55,8 @@ pub(super) struct History {
     /// When the last of them has waited for long enough.
     until: Option<Instant>,
     is_reading: bool,
+    /// So many of them, the first, waited when the log was asked for: it is not read for who has come since.
+    asked: usize,
     /// What was told since the log was asked for, with its stamps.
     recent: Vec<(u64, Bytes)>,
 }
@@ -131,6 +133,8 @@ impl RoomState {
         }
         let waiting = &mut self.history.waiting;
         let in_vain: Vec<_> = waiting.extract_if(.., |one| !one.waits()).collect();
+        // Who is left has another place now: at worst the log is read once more.
+        self.history.asked = 0;
         for adoption in in_vain {
             self.seat_adopted(adoption, Err(Unknown), now);
         }
@@ -140,6 +144,7 @@ impl RoomState {
     fn read_history(&mut self) {
         if !self.history.waiting.is_empty() && !self.history.is_reading {
             self.history.is_reading = true;
+            self.history.asked = self.history.waiting.len();
             self.history.recent.clear();
             self.effects.push(Effect::ReadHistory);
         }
@@ -182,7 +187,15 @@ impl RoomState {
             let reaches = entries.first().is_some_and(|(at, _)| *at <= after.stamp());
             is_same && after.stamp() <= stamp && (began || reaches)
         };
-        for adoption in std::mem::take(&mut self.history.waiting) {
+        let (asked, mut is_to_be_read) = (self.history.asked, false);
+        let waiting = std::mem::take(&mut self.history.waiting);
+        for (number, adoption) in waiting.into_iter().enumerate() {
+            // What its node has told since may not have been there yet.
+            if number >= asked && adoption.after.is_some_and(|after| after.stamp() > stamp) {
+                self.history.waiting.push(adoption);
+                is_to_be_read = true;
+                continue;
+            }
             let after = adoption.after.map(|after| after.in_log_to(end, stamp));
             match after {
                 // Its node was ahead: what comes next here is no news to it. But a client may say any stamp.
@@ -197,6 +210,9 @@ impl RoomState {
                 }
                 _ => self.seat_adopted(adoption, Err(Unknown), now),
             }
+        }
+        if is_to_be_read {
+            self.read_history();
         }
     }
 

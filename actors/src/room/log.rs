@@ -24,7 +24,12 @@ use self::{
     own::Own,
 };
 use super::message::RoomMessage;
-use crate::{backplane::Position, cluster::RoomSays, id::NodeId, outbox::Mark};
+use crate::{
+    backplane::{EntryId, Position},
+    cluster::RoomSays,
+    id::NodeId,
+    outbox::Mark,
+};
 
 /// How long an entry waits for the version that must be told before it; then it tells the task whole.
 const ORDER_WAIT: Duration = Duration::from_secs(1);
@@ -65,6 +70,10 @@ pub(crate) struct Log {
     is_reading: bool,
     /// The log was away since it was read last.
     was_cut: bool,
+    /// To which offset it was told when that began, and the entry there.
+    read_from: (u64, Option<EntryId>),
+    /// The last entry that was told, if any was since it is followed.
+    last: Option<EntryId>,
     /// It could not be read.
     is_unread: bool,
     behind: Behind,

@@ -72,8 +72,9 @@ impl LogCalls {
         });
     }
 
+    /// With the entry at that offset, by which the log is known to be the same.
     pub(super) fn read(&self, after: u64) {
-        self.read_since(after, Command::Tail);
+        self.read_since(after.saturating_sub(1), Command::Tail);
     }
 
     pub(super) fn read_history(&self) {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cluster, WITHIN, readiness, seatedAt } from "./support.mjs";
 import { eventually } from "../lib/eventually.mjs";
+import { Redis } from "../lib/redis.mjs";
 import { Rest } from "../lib/rest.mjs";
 
 /** The contract's for an answer while Redis is away, and what a busy machine may add. */
@@ -83,6 +84,9 @@ async function scene(options) {
   await board.settle(...clients);
   return { cluster, board, pairs, clients, readers: clients.map((client) => new Reader(client)) };
 }
+
+/** The stamp of the last entry that this Redis has. */
+const lastStamp = (redis) => redis.ask("HGET", "{collabflow}:clock", "t");
 
 /** One task and one message by the first client of each pair: their names. */
 async function write({ board, pairs }, word) {
@@ -163,6 +167,29 @@ describe("while Redis", () => {
       await isMadeGood(stage, [...before, ...during, ...after], users);
     });
   }
+
+  it("fails over to a replica that lacks the last events, these were told and what follows is told as well", async () => {
+    const stage = await scene({ gates: true });
+    const { cluster, readers } = stage;
+    const replica = await Redis.start();
+    try {
+      await replica.ask("REPLICAOF", "127.0.0.1", cluster.redis.port);
+      const before = await write(stage, "before");
+      await eventually("it follows", async () => (await replica.ask("ROLE"))[3] === "connected");
+      await eventually("it has all", async () => (await lastStamp(replica)) === (await lastStamp(cluster.redis)));
+      await replica.ask("REPLICAOF", "NO", "ONE");
+      const unseen = [...(await write(stage, "unseen")), ...(await write(stage, "unseen too"))];
+      await isMadeGood(stage, [...before, ...unseen], []);
+      const users = readers.map((reader) => reader.users);
+      for (const { gate } of cluster.nodes) gate.lead(replica.port);
+      const after = await write(stage, "after");
+      await cluster.isWhole();
+      after.push(...(await write(stage, "long after")));
+      await isMadeGood(stage, [...before, ...unseen, ...after], users);
+    } finally {
+      await replica.kill9();
+    }
+  });
 
   it("is emptied under its connections, nothing is lost or told twice", async () => {
     const stage = await scene();

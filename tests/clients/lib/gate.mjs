@@ -54,6 +54,12 @@ export class Gate {
     this.cut();
   }
 
+  /** Ends every connection; new ones lead to another server. */
+  lead(port) {
+    this.#target = { port, host: "127.0.0.1" };
+    this.cut();
+  }
+
   /** All passes again. */
   open() {
     this.#isRefusing = this.#isHolding = this.#isSwallowing = false;

@@ -75,7 +75,9 @@ export class Redis {
   async #launch() {
     const options = [
       ...["--bind", "127.0.0.1", "--port", `${this.port}`, "--aclfile", USERS],
-      ...["--save", "", "--appendonly", "no", "--repl-diskless-load", "on-empty-db", ...this.options],
+      ...["--save", "", "--appendonly", "no", ...this.options],
+      // A replica gets its copy at once, and leaves no file.
+      ...["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "swapdb"],
     ];
     // The kernel ends it where this process is killed: then nobody else would. It keeps the process id.
     const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", "redis-server", ...options], { stdio: "ignore" });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use collabflow_protocol::event::ServerEvent;
 use tokio::time::Instant;
 
-use super::{AGAIN, Following, Link, Payload, Telling};
+use super::{AGAIN, Following, Link, Log, Payload, Telling};
 use crate::{
     backplane::{BackplaneError, EntryId, Logged, Place, Position, Tail},
     room::{
@@ -70,6 +70,7 @@ impl RoomState {
                 present,
             }) => {
                 log.stamp = Some(stamp);
+                log.last = None;
                 log.following = Following::At(top.unwrap_or_else(beginning));
                 self.take_present(present, now);
                 // Whoever is in it already was not told of what others did meanwhile.
@@ -169,6 +170,7 @@ impl RoomState {
                 at.epoch = ahead.place.position.epoch;
                 let stamp = ahead.place.stamp;
                 log.stamp = Some(stamp);
+                log.last = Some(ahead.id);
                 log.telling = Telling::Entry(stamp);
                 self.note_history(stamp, ahead.id, ahead.payload.as_ref());
                 self.tell_logged(ahead.id, stamp, ahead.payload, now);
@@ -275,6 +277,7 @@ impl RoomState {
         let log = &mut self.ledger.log;
         if let (Following::At(at), false) = (&log.following, log.is_reading) {
             log.is_reading = true;
+            log.read_from = (at.offset, log.last);
             self.effects.push(Effect::ReadLog(at.offset));
         }
     }
@@ -310,7 +313,7 @@ impl RoomState {
             .first()
             .map(|entry| entry.place.position.offset);
         let is_whole = first.map_or(top.offset <= before, |first| first <= before + 1);
-        if is_same && is_whole {
+        if is_same && is_whole && !log.has_gone_back(&tail) {
             for entry in tail.entries {
                 self.take_logged(entry, now);
             }
@@ -330,6 +333,7 @@ impl RoomState {
         // Of a log that nobody has written to since, nothing can have come.
         let is_new = now_at.epoch.is_empty();
         log.following = Following::At(now_at);
+        log.last = None;
         log.has_moved = true;
         let old = if is_new {
             std::mem::take(&mut log.ahead)
@@ -434,6 +438,19 @@ impl RoomState {
             self.read_present();
         }
         self.say_present();
+    }
+}
+
+impl Log {
+    /// Whether what was told is not in the log any more, and other entries are in its place, or will be: another server
+    /// has taken over, which had not been given all.
+    fn has_gone_back(&self, tail: &Tail) -> bool {
+        let (offset, last) = self.read_from;
+        let is_short = tail.top.as_ref().is_some_and(|top| top.offset < offset);
+        let is_other = |entry: &Logged| {
+            entry.place.position.offset == offset && last.is_some_and(|last| entry.id != last)
+        };
+        is_short || tail.entries.iter().any(is_other)
     }
 }
 

@@ -365,3 +365,30 @@ async fn a_tab_that_closes_before_a_change_is_announced_is_told_to_the_other_nod
     let is_said = |effect: &Effect| matches!(effect, Effect::Closed(id) if *id == user(2).id);
     assert!(room.of_cluster.iter().any(is_said));
 }
+
+/// A replica took over that lacked the last entries: others got their offsets, and were taken for what had been told.
+#[tokio::test]
+async fn a_log_that_has_gone_back_is_noticed_and_members_are_told_to_reload() {
+    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
+    for (top, entries) in [(1, vec![]), (2, vec![(8, 2)]), (3, vec![(8, 2), (9, 3)])] {
+        let mut room = following();
+        room.apply(pushed(6, 1, &one, &two));
+        room.apply(pushed(7, 2, &two, &three));
+        room.take_told();
+        room.apply(Command::Link(false));
+        room.apply(Command::Link(true));
+        let entries = entries.into_iter().map(|(id, offset)| Logged {
+            id,
+            place: place(offset),
+            payload: Bytes::from_static(b"\"what nobody here can read\""),
+        });
+        room.apply(Command::Tail(Ok(Tail {
+            top: Some(place(top).position),
+            entries: entries.collect(),
+            began: None,
+        })));
+        let told = room.take_told();
+        let is_told = |(event, _): &_| matches!(event, ServerEvent::RoomResync { .. });
+        assert_eq!(told.iter().filter(|told| is_told(told)).count(), 1, "{top}");
+    }
+}

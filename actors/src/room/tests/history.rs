@@ -345,3 +345,19 @@ async fn a_stamp_beyond_the_end_of_the_log_is_not_waited_for() {
     assert!(is_seated(&room, &entry) && !has_lost(&entry));
     assert!(told_again(&mut room, &entry).is_empty());
 }
+
+/// The log was being read for another one when it came: what its node had told since was not there yet.
+#[tokio::test]
+async fn a_log_that_was_read_before_it_came_does_not_end_where_it_was_told_to() {
+    let (mut room, first, second) = (room_at(1), adopted(), adopted());
+    let _seated = adopt(&mut room, &first, place(1).stamp);
+    let _too = adopt(&mut room, &second, place(2).stamp);
+    let someone = session(3).id;
+    let all = [1, 2, 3].map(|offset| logged(offset, &by_session(someone, offset + 1)));
+    room.apply(Command::History(Ok(log(0, all[..1].to_vec()))));
+    assert!(is_seated(&room, &first) && !is_seated(&room, &second));
+    room.apply(Command::Logged(all[1].clone()));
+    room.apply(Command::Logged(all[2].clone()));
+    room.apply(Command::History(Ok(log(0, all[..2].to_vec()))));
+    assert_eq!(told_again(&mut room, &second), [place(3).stamp]);
+}
