@@ -47,7 +47,7 @@ use self::{
 };
 
 /// How many seeds one run of the tests tries.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 /// After the last fault is mended, everything comes to rest within this.
 const RESTS_AFTER: Duration = Duration::from_secs(60);
 

@@ -195,6 +195,7 @@ impl ActorState {
                 Effect::Record(entry) => self.registry.record(&entry),
                 // Who asked may have gone.
                 Effect::ToldTo(asked, stamp) => drop(asked.send(stamp)),
+                Effect::Take(message) => self.apply(Command::Message(message)),
                 Effect::Tell(event, audience, mark) => self.tell(&event, &audience, mark),
                 Effect::TellAgain(entry, event, stamp) => {
                     let frame = event.frame(entry.outbox.wire());

@@ -8,7 +8,11 @@ use collabflow_protocol::{
     model::{MessageDraft, Task, TaskDraft, TaskPatch, UserBrief},
 };
 
-use super::{message::Standing, pipeline::Slot, shared::Shared};
+use super::{
+    message::{RoomMessage, Standing},
+    pipeline::Slot,
+    shared::Shared,
+};
 use crate::{
     backplane::Append,
     id::{NodeId, SessionId},
@@ -57,6 +61,8 @@ pub(crate) enum Effect {
     Closed(UserId),
     /// A session of this node types, or has stopped: say so to the others.
     Types(Arc<SessionEntry>, bool),
+    /// Take a message that has waited.
+    Take(RoomMessage),
     /// Tell an event, which stands so in the room's log where it is durable.
     Tell(ServerEvent, Audience, Mark),
     /// Tell an event that other rooms are told as well.

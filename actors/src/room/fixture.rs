@@ -214,6 +214,7 @@ impl TestRoom {
                 Effect::Answer(_, result) => self.answered.push(result),
                 Effect::Confirm(done) => drop(done.send(())),
                 Effect::Vouch(asked, standing) => drop(asked.send(standing)),
+                Effect::Take(message) => self.send(message),
                 Effect::Append(append) => self.appended.push(append),
                 Effect::ReadLog(after) => self.log_reads.push(after),
                 Effect::TellShared(shared, _) => self.shared.push(shared),

@@ -92,13 +92,13 @@ impl RoomState {
                 }
             }
         }
-        self.release_waiting(now);
+        self.release_waiting();
     }
 
-    fn release_waiting(&mut self, now: Instant) {
-        for message in std::mem::take(&mut self.ledger.log.waiting) {
-            self.take_message(message, now);
-        }
+    /// Who has waited goes on, when all that was decided before is done: who comes in with this is not told that.
+    fn release_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.ledger.log.waiting);
+        self.effects.extend(waiting.into_iter().map(Effect::Take));
     }
 
     /// An entry has come.
@@ -294,7 +294,7 @@ impl RoomState {
             Err(_) => {
                 log.is_unread = true;
                 log.try_again(now + AGAIN);
-                return self.release_waiting(now);
+                return self.release_waiting();
             }
         };
         log.is_unread = false;
@@ -323,7 +323,7 @@ impl RoomState {
             self.tell_ahead(now);
         }
         self.append_behind();
-        self.release_waiting(now);
+        self.release_waiting();
     }
 
     /// What is missing cannot be told any more.
@@ -398,7 +398,7 @@ impl RoomState {
                 let away = BackplaneError::Away("it is gone".into());
                 self.take_following(Err(away), now);
             }
-            self.release_waiting(now);
+            self.release_waiting();
         }
     }
 
