@@ -137,9 +137,11 @@ impl Cluster {
         self.ask_these(nodes, request).await;
     }
 
-    /// Asks one node to let go of a session, and waits until it has, for a while. One that is gone is not asked.
+    /// Asks one node to let go of a session, and waits until it has, for a while. One that is gone is not asked, nor is one
+    /// that has just not answered: all its clients come at once.
     pub(crate) async fn ask_for(&self, node: NodeId, pid: PrivateId) {
-        if self.nodes.lock().all().contains(&node) {
+        let is_silent = self.asked.lock().is_silent(node, Instant::now());
+        if !is_silent && self.nodes.lock().all().contains(&node) {
             let request = PeerRequest::HandOver(node, pid);
             self.ask_these(HashSet::from([node]), request).await;
         }
@@ -153,11 +155,13 @@ impl Cluster {
         self.say(NodeSays::Do(number, request));
         // It ends without a word.
         if timeout(ANSWERED_WITHIN, answered).await.is_err() {
-            let silent = self.asked.lock().give_up(number);
-            tracing::warn!(
-                ?silent,
-                "other nodes have not done in time what they were asked for"
-            );
+            let (silent, is_news) = self.asked.lock().give_up(number, Instant::now());
+            if is_news {
+                tracing::warn!(
+                    ?silent,
+                    "other nodes have not done in time what they were asked for"
+                );
+            }
             self.nodes.lock().forget_idle(&silent);
         }
     }

@@ -1,8 +1,11 @@
 //! What the other nodes were asked to do, and who has not said yet that it is done.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::id::NodeId;
 
@@ -11,7 +14,13 @@ use crate::id::NodeId;
 pub(crate) struct Asked {
     last: u64,
     open: HashMap<u64, Question>,
+    /// Nodes that left a question without an answer, and when.
+    silent: HashMap<NodeId, Instant>,
 }
+
+/// For how long a node that left a question without an answer need not be waited for: by then it is known to be dead, or
+/// was heard.
+const SILENT_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Question {
@@ -37,6 +46,7 @@ impl Asked {
 
     /// A node has done what it was asked for.
     pub(crate) fn answer(&mut self, number: u64, node: NodeId) {
+        self.silent.remove(&node);
         self.open.retain(|its, question| {
             if *its == number {
                 question.missing.remove(&node);
@@ -53,10 +63,22 @@ impl Asked {
         });
     }
 
-    /// Nobody waits for it longer. These have not answered.
-    pub(crate) fn give_up(&mut self, number: u64) -> HashSet<NodeId> {
+    /// Nobody waits for it longer. These have not answered, and whether that is news of one of them.
+    pub(crate) fn give_up(&mut self, number: u64, now: Instant) -> (HashSet<NodeId>, bool) {
         let question = self.open.remove(&number);
-        question.map_or_else(HashSet::new, |question| question.missing)
+        let missing = question.map_or_else(HashSet::new, |question| question.missing);
+        self.silent.retain(|_, since| *since + SILENT_FOR > now);
+        let known = self.silent.len();
+        for node in &missing {
+            self.silent.entry(*node).or_insert(now);
+        }
+        (missing, self.silent.len() > known)
+    }
+
+    /// Whether a node has just left a question without an answer.
+    pub(crate) fn is_silent(&self, node: NodeId, now: Instant) -> bool {
+        let since = self.silent.get(&node);
+        since.is_some_and(|since| *since + SILENT_FOR > now)
     }
 }
 
@@ -80,7 +102,8 @@ mod tests {
         asked.answer(number, nodes[2]);
         assert!(is_answered(&mut answered));
         assert!(!is_answered(&mut of_other));
-        assert_eq!(asked.give_up(other), HashSet::from([nodes[0]]));
+        let now = Instant::now();
+        assert_eq!(asked.give_up(other, now).0, HashSet::from([nodes[0]]));
         assert!(is_answered(&mut of_other));
     }
 
@@ -89,6 +112,23 @@ mod tests {
         let mut asked = Asked::default();
         let (number, mut answered) = asked.ask(HashSet::new());
         assert!(is_answered(&mut answered));
-        assert!(asked.give_up(number).is_empty());
+        assert!(asked.give_up(number, Instant::now()).0.is_empty());
+    }
+
+    #[test]
+    fn a_node_that_does_not_answer_is_news_once_and_is_not_waited_for_until_it_does() {
+        let (mut asked, node, now) = (Asked::default(), NodeId::random(), Instant::now());
+        let ask = |asked: &mut Asked, now| {
+            let (number, _answered) = asked.ask(HashSet::from([node]));
+            asked.give_up(number, now).1
+        };
+        assert!(!asked.is_silent(node, now));
+        assert!(ask(&mut asked, now));
+        assert!(asked.is_silent(node, now));
+        assert!(!ask(&mut asked, now), "that is known");
+        assert!(!asked.is_silent(node, now + SILENT_FOR));
+        asked.answer(1, node);
+        assert!(!asked.is_silent(node, now));
+        assert!(ask(&mut asked, now));
     }
 }
