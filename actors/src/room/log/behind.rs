@@ -11,7 +11,12 @@ use tokio::time::Instant;
 use super::{AGAIN, EARLY_AGAIN, Telling, own::Own};
 use crate::{
     backplane::{Append, Appended, BackplaneError, EntryId},
-    room::{effect::Effect, entry::Entry, state::RoomState, told::Kind},
+    room::{
+        effect::Effect,
+        entry::Entry,
+        state::RoomState,
+        told::{Change, Kind},
+    },
 };
 
 /// Entries that wait for the log to be back. With more, the other nodes' members are told to reload instead.
@@ -178,8 +183,11 @@ impl RoomState {
     pub(super) fn is_overtaken(&self, entry: &Entry) -> bool {
         match entry {
             Entry::Changed(changed) => {
-                let told = self.ledger.told.of_task(changed.task.id);
-                told.last().is_some_and(|last| {
+                // What changed nothing was not told: it may know a version that is still to come from the log.
+                let tells =
+                    |change: &&Change| change.kind == Kind::Deleted || !change.fields.is_empty();
+                let mut told = self.ledger.told.of_task(changed.task.id).rev();
+                told.find(tells).is_some_and(|last| {
                     let is_gone = last.kind == Kind::Deleted && changed.kind != Kind::Deleted;
                     is_gone || last.task.version > changed.task.version
                 })

@@ -392,3 +392,18 @@ async fn a_log_that_has_gone_back_is_noticed_and_members_are_told_to_reload() {
         assert_eq!(told.iter().filter(|told| is_told(told)).count(), 1, "{top}");
     }
 }
+
+/// A REST change that changed nothing knew the version that another node had just stored: what came from the log before that
+/// was taken for overtaken, and nobody here was told of it.
+#[tokio::test]
+async fn a_change_of_nothing_overtakes_nothing() {
+    let [one, two, three] = [1, 2, 3].map(|version| task(version, &version.to_string()));
+    let mut room = following();
+    own(&mut room, &three, &three);
+    let id = room.appended.last().expect("it is appended").id;
+    room.apply(Command::Appended(id, Ok(Appended::At(place(1)))));
+    room.take_told();
+    room.apply(pushed(7, 2, &one, &two));
+    room.apply(pushed(8, 3, &two, &three));
+    assert_eq!(versions(&mut room), [2, 3]);
+}
